@@ -1,0 +1,1 @@
+"""Information-maximising variational autoencoders: objectives, training, runs."""

@@ -1,0 +1,81 @@
+"""Checkpoints: weights as safetensors, optimiser and generator state beside them.
+
+`<step>.state.pt` is written first and `<step>.safetensors` last, each by renaming; a step counts
+once both are there, and older steps go after it. A kill at any moment leaves a whole checkpoint.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from infovae_core import training
+from infovae_core.config import RunConfig
+from infovae_core.data import Dataset
+from infovae_core.training import State
+
+
+def save(state: State, folder: Path) -> None:
+    """Write `state` as the newest checkpoint of `folder`; earlier ones are removed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights, rest = _files(folder, state.step)
+    record = {
+        "step": state.step,
+        "sums": state.sums,
+        "generator": state.generator.get_state(),
+        "optimizer": state.optimizer.state_dict(),
+        "critic_optimizer": state.critic_optimizer and state.critic_optimizer.state_dict(),
+    }
+    _replace(rest, lambda path: torch.save(record, path))
+    _replace(weights, lambda path: save_file(_weights(state), path))
+    for old in folder.iterdir():
+        if old not in (weights, rest):
+            old.unlink()
+
+
+def latest(folder: Path) -> int | None:
+    """The step of the newest whole checkpoint, or None."""
+    steps = (int(path.stem) for path in folder.glob("*.safetensors") if path.stem.isdigit())
+    return max((step for step in steps if _files(folder, step)[1].exists()), default=None)
+
+
+def load(config: RunConfig, data: Dataset, folder: Path) -> State | None:
+    """The newest checkpoint as a state on the device of `data`, or None where there is none."""
+    step = latest(folder)
+    if step is None:
+        return None
+    weights, rest = _files(folder, step)
+    state = training.init(config, data)
+    for name, tensor in load_file(weights).items():
+        _weights(state)[name].copy_(tensor)
+    record = torch.load(rest, map_location="cpu", weights_only=True)
+    state.step = record["step"]
+    state.sums = record["sums"] and {
+        name: value.to(data.train.x.device) for name, value in record["sums"].items()
+    }
+    state.generator.set_state(record["generator"])
+    state.optimizer.load_state_dict(record["optimizer"])
+    if state.critic_optimizer is not None:
+        state.critic_optimizer.load_state_dict(record["critic_optimizer"])
+    return state
+
+
+def _weights(state: State) -> dict[str, Tensor]:
+    """Every tensor of model and critics by a dotted name, detached but not copied."""
+    whole = nn.ModuleDict({"model": state.model, "critics": nn.ModuleDict(state.critics)})
+    return {name: tensor.detach() for name, tensor in whole.state_dict().items()}
+
+
+def _files(folder: Path, step: int) -> tuple[Path, Path]:
+    return folder / f"{step:08d}.safetensors", folder / f"{step:08d}.state.pt"
+
+
+def _replace(path: Path, write: Callable[[Path], None]) -> None:
+    partial = path.with_name(f".{path.name}")
+    write(partial)
+    with partial.open("rb") as file:
+        os.fsync(file.fileno())
+    partial.replace(path)

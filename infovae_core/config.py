@@ -1,0 +1,170 @@
+"""What a run is asked to do: one frozen record that is config.json, command line and form.
+
+Every field has a default, a range and a sentence of help; unknown fields are refused. Importing
+this module loads no torch.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from infovae_core.objectives import VAE, BetaVAE, InfoMaxVAE, InfoVAE
+
+Width = Annotated[int, Field(ge=1, le=8192)]
+
+
+class Record(BaseModel, frozen=True):
+    """A frozen pydantic model that refuses fields it does not know."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class DataConfig(Record):
+    """Which images, and how many of them."""
+
+    name: Literal["digits", "mnist"] = Field(
+        "digits",
+        title="Data set",
+        description="digits: 1,797 handwritten digits of 8 × 8 pixels that scikit-learn carries. "
+        "mnist: 70,000 of 28 × 28 pixels, downloaded on first use.",
+    )
+    limit: int | None = Field(
+        None,
+        ge=2,
+        title="Training images",
+        description="Train on the first so many images only; empty takes all.",
+        json_schema_extra={"empty": "all"},
+    )
+    binarize: Literal["none", "threshold", "dynamic"] = Field(
+        "none",
+        title="Binarise",
+        description="none: grey values as they are; threshold: above one half is 1; dynamic: each "
+        "pixel drawn anew as a Bernoulli variable whenever its image is used.",
+    )
+    root: Path = Field(
+        Path("data"),
+        title="Folder",
+        description="Where downloaded data sets are kept, or lie already.",
+    )
+
+
+class ModelConfig(Record):
+    """Encoder q(z|x), decoder and likelihood p(x|z)."""
+
+    network: Literal["mlp"] = Field(
+        "mlp",
+        title="Network",
+        description="mlp: fully connected layers, the decoder mirroring the encoder.",
+    )
+    widths: tuple[Width, ...] = Field(
+        (256, 256),
+        min_length=1,
+        max_length=32,
+        title="Encoder widths",
+        description="Units of each hidden layer, from the image to the code.",
+    )
+    decoder_widths: tuple[Width, ...] = Field(
+        (),
+        max_length=32,
+        title="Decoder widths",
+        description="From the code to the image; empty mirrors the encoder.",
+        json_schema_extra={"empty": "mirror"},
+    )
+    activation: Literal["relu", "silu", "tanh"] = Field(
+        "relu", title="Activation", description="The nonlinearity between layers."
+    )
+    latent_dim: int = Field(
+        2,
+        ge=1,
+        le=1024,
+        title="Latent dimension d",
+        description="Numbers in a code z. Two can be drawn as they are; more are projected.",
+    )
+    likelihood: Literal["bernoulli", "gaussian"] = Field(
+        "bernoulli",
+        title="Likelihood p(x|z)",
+        description="bernoulli: cross-entropy on values in [0, 1], a density only for binary "
+        "images; gaussian: a normal density around the decoded image.",
+    )
+    sigma: float = Field(
+        0.1,
+        ge=1e-3,
+        le=10,
+        title="σ of the Gaussian",
+        description="Standard deviation of a pixel around its decoded value; "
+        "used by the Gaussian likelihood only.",
+        json_schema_extra={"shown_if": {"likelihood": "gaussian"}},
+    )
+
+
+class TrainingConfig(Record):
+    """How long, how fast, where, and with which randomness."""
+
+    epochs: int | None = Field(
+        None,
+        ge=1,
+        le=1_000_000,
+        title="Epochs",
+        description="Passes over the training images; empty takes enough for the data set.",
+        json_schema_extra={"empty": "enough"},
+    )
+    batch_size: int = Field(
+        128, ge=2, le=65_536, title="Batch size", description="Images in a gradient step."
+    )
+    learning_rate: float = Field(
+        1e-3,
+        gt=0,
+        le=1,
+        title="Learning rate",
+        description="Step size of Adam for encoder and decoder.",
+    )
+    critic_learning_rate: float = Field(
+        1e-3,
+        gt=0,
+        le=1,
+        title="Critic's learning rate",
+        description="Step size of Adam for the critic of an objective that has one.",
+        json_schema_extra={"shown_if": {"objective.name": ["InfoMaxVAE"]}},
+    )
+    seed: int = Field(
+        0,
+        ge=0,
+        lt=2**31,
+        title="Seed",
+        description="Fixes weights, batches and noise: the same seed gives the same run.",
+    )
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+        title="Device",
+        description="auto takes a GPU where there is one; else cpu, cuda, cuda:1, mps.",
+    )
+
+
+EPOCHS: dict[str, int] = {"digits": 300, "mnist": 20}  # enough for a readable latent plane
+
+
+class RunConfig(Record):
+    """Everything that decides a run's outcome."""
+
+    label: str = Field(
+        "",
+        max_length=200,
+        title="Label",
+        description="What the run is called in lists.",
+        json_schema_extra={"empty": "none"},
+    )
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    objective: Annotated[VAE | BetaVAE | InfoVAE | InfoMaxVAE, Field(discriminator="name")] = (
+        InfoVAE()
+    )
+    training: TrainingConfig = TrainingConfig()
+
+    @property
+    def epochs(self) -> int:
+        """Passes over the training set: as asked, or as many as suit the data set."""
+        return self.training.epochs or EPOCHS[self.data.name]

@@ -1,0 +1,102 @@
+"""The VAE itself: q(z|x), p(x|z), and everything that one batch produces (`Pass`)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.distributions import Distribution, Independent, Normal
+
+from infovae_core.likelihoods import Likelihood
+
+
+def diagonal_normal(mean: Float[Tensor, "*b d"], std: Float[Tensor, "*b d"]) -> Independent:
+    """N(mean, diag std²) with event shape [d]."""
+    return Independent(Normal(mean, std, validate_args=False), 1)
+
+
+def standard_normal(like: Float[Tensor, "*b d"]) -> Independent:
+    """The prior p(z) = N(0, I), in the shape, device and dtype of `like`."""
+    return diagonal_normal(torch.zeros_like(like), torch.ones_like(like))
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One batch through the model: all that an objective may look at. Nats, per image."""
+
+    x: Float[Tensor, "b *data"]
+    q: Distribution  # q(z|x): batch shape [b], event shape [d]
+    z: Float[Tensor, "b d"]  # one reparameterised draw per image
+    log_px: Float[Tensor, " b"]  # log p(x|z)
+    prior: Float[Tensor, "b d"]  # a fresh draw from p(z), for terms that compare samples
+
+    @property
+    def distortion(self) -> Float[Tensor, " b"]:
+        """−log p(x|z)."""
+        return -self.log_px
+
+    @property
+    def rate(self) -> Float[Tensor, " b"]:
+        """KL(q(z|x) ‖ p(z)) = ½ Σ_j (σ_j² + μ_j² − 1) − log σ_j, in closed form."""
+        mean, std = self.q.mean, self.q.stddev
+        return (0.5 * (std.square() + mean.square() - 1) - std.log()).sum(-1)
+
+    def detach(self) -> "Pass":
+        """The same pass for a critic's own step: no gradient reaches the model."""
+        return replace(self, z=self.z.detach(), log_px=self.log_px.detach())
+
+
+class VAE(nn.Module):
+    """A Gaussian encoder, a decoder and a likelihood.
+
+    `encoder` maps [b, *data] to [b, 2d], the means and the log-variances of q(z|x); `decoder` maps
+    [b, d] to what `likelihood` takes.
+    """
+
+    def __init__(
+        self, encoder: nn.Module, decoder: nn.Module, likelihood: Likelihood, latent_dim: int
+    ) -> None:
+        super().__init__()
+        self.encoder, self.decoder, self.likelihood = encoder, decoder, likelihood
+        self.latent_dim = latent_dim
+
+    def posterior(self, x: Float[Tensor, "b *data"]) -> Independent:
+        """q(z|x), batch shape [b], event shape [d]."""
+        mean, log_var = self.encoder(x).chunk(2, dim=-1)
+        return diagonal_normal(mean, (0.5 * log_var).exp())
+
+    def decode(self, z: Float[Tensor, "b d"]) -> Distribution:
+        """p(x|z), batch shape [b], event shape *data."""
+        return self.likelihood(self.decoder(z))
+
+    def draw_noise(
+        self, batch: int, generator: torch.Generator | None = None
+    ) -> Float[Tensor, "2 b d"]:
+        """Standard normal noise for one pass, in the model's dtype and on its device."""
+        weight = next(self.parameters())
+        shape = (2, batch, self.latent_dim)
+        return torch.randn(shape, generator=generator, dtype=weight.dtype, device=weight.device)
+
+    def forward(
+        self, x: Float[Tensor, "b *data"], noise: Float[Tensor, "2 b d"] | None = None
+    ) -> Pass:
+        """One pass. `noise` is standard normal, [0] for z and [1] for the prior's draw.
+
+        Left out, it comes from torch's global generator; training passes its own, so that a pass
+        is a function of its arguments alone.
+        """
+        if noise is None:
+            noise = self.draw_noise(len(x))
+        q = self.posterior(x)
+        z = q.mean + q.stddev * noise[0]
+        return Pass(x, q, z, self.decode(z).log_prob(x), noise[1])
+
+
+def dense(sizes: Sequence[int], activation: type[nn.Module] = nn.ReLU) -> list[nn.Module]:
+    """Linear layers from sizes[0] to sizes[-1] with the activation between them."""
+    layers: list[nn.Module] = []
+    for wide, narrow in pairwise(sizes):
+        layers += [nn.Linear(wide, narrow), activation()]
+    return layers[:-1]

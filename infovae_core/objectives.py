@@ -1,0 +1,280 @@
+"""Objectives: distortion plus a weighted sum of terms, minimised. One class per paper.
+
+An objective *is* its hyper-parameters: a frozen pydantic model that reads itself from JSON, draws
+itself as a form and prints itself as a formula. Nothing here imports torch until a loss is asked
+for, so that a form costs milliseconds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from infovae_core.model import Pass
+    from infovae_core.terms import Term
+
+Divergence = Literal["mmd"]
+Kernel = Literal["rbf", "rbf_wide", "imq"]
+Bound = Literal["kl"]
+
+SYMBOLS: dict[str, str] = {  # of the divergences, as their formulas write them
+    "mmd": r"\mathrm{MMD}^2",
+}
+
+
+class Loss(NamedTuple):
+    """What one pass costs: the scalar to descend, and the parts it is made of."""
+
+    total: Tensor
+    parts: dict[str, Tensor]  # by term name; unweighted, nats per image
+
+
+class Objective(BaseModel, frozen=True):
+    """Base class: a subclass says its `weights`, its `symbols` and its `terms`, in one order."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: ClassVar[str]
+    source: ClassVar[str]
+    formula: ClassVar[str]  # LaTeX, with the hyper-parameters' letters
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """The coefficient of each term."""
+        raise NotImplementedError
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """Each term as LaTeX."""
+        raise NotImplementedError
+
+    def terms(self) -> tuple[tuple[float, Term], ...]:
+        """Each term beside its weight."""
+        raise NotImplementedError
+
+    def latex(self) -> str:
+        """The formula with the present coefficients in place of the letters, as LaTeX."""
+        out = "D"
+        for weight, symbol in zip(self.weights, self.symbols, strict=True):
+            out += rf" {'-' if weight < 0 else '+'} {abs(weight):.3g}\,{symbol}"
+        return out
+
+    def loss(self, p: Pass, critics: dict[str, nn.Module]) -> Loss:
+        """D + Σ weight · term, in nats per image, with every part beside the total.
+
+        A term of weight zero is measured but not followed: it adds nothing to the total, not even
+        a rounding error, so that members of the family which coincide do so bit for bit.
+        """
+        import torch
+
+        parts = {"distortion": p.distortion.mean()}
+        total = parts["distortion"]
+        for weight, term in self.terms():
+            with torch.set_grad_enabled(torch.is_grad_enabled() and weight != 0):
+                parts[term.name] = term(p, critics.get(term.name))
+            if weight != 0:
+                total = total + weight * parts[term.name]
+        return Loss(total, parts)
+
+    def critic_loss(self, p: Pass, critics: dict[str, nn.Module]) -> Tensor:
+        """What the critics descend: the sum of their own losses, on a pass without gradient."""
+        losses = (
+            term.critic_loss(p, critics[term.name])
+            for _, term in self.terms()
+            if term.name in critics
+        )
+        return sum(losses, start=p.z.new_zeros(()))
+
+
+class VAE(Objective):
+    r"""The negative evidence lower bound, D + R.
+
+    Source: Kingma and Welling 2014, eq. 10.
+    """
+
+    title = "VAE"
+    source = "Kingma & Welling 2014"
+    formula = r"D + R"
+
+    name: Literal["VAE"] = "VAE"
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        return (1.0,)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return ("R",)
+
+    def terms(self) -> tuple[tuple[float, Term], ...]:
+        from infovae_core.terms import Rate
+
+        return tuple(zip(self.weights, (Rate(),), strict=True))
+
+
+class BetaVAE(Objective):
+    r"""D + β R: a rate that costs more (β > 1) or less (β < 1) than its nats.
+
+    Source: Higgins et al. 2017, eq. 4.
+    """
+
+    title = "β-VAE"
+    source = "Higgins et al. 2017"
+    formula = r"D + \beta\,R"
+
+    name: Literal["BetaVAE"] = "BetaVAE"
+    beta: float = Field(
+        4.0,
+        ge=0,
+        le=100,
+        title="β",
+        description="Weight of the rate. 1 is the VAE; larger codes less, smaller codes more.",
+    )
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        return (self.beta,)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return ("R",)
+
+    def terms(self) -> tuple[tuple[float, Term], ...]:
+        from infovae_core.terms import Rate
+
+        return tuple(zip(self.weights, (Rate(),), strict=True))
+
+
+class InfoVAE(Objective):
+    r"""D + (1 − α) R + (α + λ − 1) Div(q(z), p(z)).
+
+    λ is meaningless without the divergence and its scale: for MMD, see `divergences.KERNELS`.
+
+    Raises: ValueError where α + λ < 1, which would reward q(z) for leaving the prior.
+    Source: Zhao, Song and Ermon 2017 (arXiv 1706.02262), eq. 6.
+    """
+
+    title = "InfoVAE"
+    source = "Zhao, Song & Ermon 2017"
+    formula = r"D + (1-\alpha)\,R + (\alpha+\lambda-1)\,\mathrm{Div}(q(z), p(z))"
+
+    name: Literal["InfoVAE"] = "InfoVAE"
+    alpha: float = Field(
+        0.0,
+        ge=-100,
+        le=100,
+        title="α",
+        description="Preference for information between image and code. 0 keeps the VAE's rate; "
+        "1 drops it and leaves the divergence alone.",
+    )
+    lam: float = Field(
+        10.0,
+        ge=0,
+        le=100_000,
+        title="λ",
+        description="Weight of matching q(z) to the prior. What a value does depends on the "
+        "divergence and, for MMD, on the kernel.",
+    )
+    divergence: Divergence = Field(
+        "mmd",
+        title="Divergence",
+        description="How far the aggregated posterior q(z) is from the prior p(z).",
+    )
+    kernel: Kernel = Field(
+        "rbf",
+        title="Kernel",
+        description="Of the MMD, d the latent dimension. rbf: exp(−‖a−b‖²/d²), the authors'; "
+        "rbf_wide: exp(−‖a−b‖²/2d); imq: mean of C/(C+‖a−b‖²) over seven widths C.",
+        json_schema_extra={"shown_if": {"divergence": "mmd"}},
+    )
+
+    @model_validator(mode="after")
+    def _minimises_the_divergence(self) -> InfoVAE:
+        if self.alpha + self.lam < 1 - 1e-9:  # the β-VAE's line α + λ = 1 may round below
+            raise ValueError(
+                "alpha + lam must be at least 1 so that the divergence is minimised, "
+                f"got {self.alpha:g} + {self.lam:g}; raise lam to at least {1 - self.alpha:g}"
+            )
+        return self
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        return (1 - self.alpha, max(0.0, self.alpha + self.lam - 1))
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return ("R", SYMBOLS[self.divergence])
+
+    def terms(self) -> tuple[tuple[float, Term], ...]:
+        from infovae_core.terms import DIVERGENCES, Rate
+
+        divergence = DIVERGENCES[self.divergence](kernel=self.kernel)
+        return tuple(zip(self.weights, (Rate(), divergence), strict=True))
+
+
+class InfoMaxVAE(Objective):
+    r"""D + β R − α Î(x; z), Î a variational lower bound on the mutual information.
+
+    With the exact I this is InfoVAE(α′ = 1 − β + α, λ′ = β) with Div = KL(q(z) ‖ p(z)).
+
+    Source: Rezaabad and Vishwanath 2020 (arXiv 1912.13361), eq. 6.
+    """
+
+    title = "InfoMax-VAE"
+    source = "Rezaabad & Vishwanath 2020"
+    formula = r"D + \beta\,R - \alpha\,\hat I(x; z)"
+
+    name: Literal["InfoMaxVAE"] = "InfoMaxVAE"
+    beta: float = Field(
+        1.0,
+        ge=0,
+        le=100,
+        title="β",
+        description="Weight of the rate, as in the β-VAE.",
+    )
+    alpha: float = Field(
+        1.0,
+        ge=0,
+        le=100,
+        title="α",
+        description="Reward for mutual information between image and code.",
+    )
+    bound: Bound = Field(
+        "kl",
+        title="Bound",
+        description="The lower bound on I(x; z) that the critic tightens. "
+        "kl: E[t] − E[exp(t̃ − 1)], the f-dual of the paper.",
+    )
+    critic_widths: tuple[Annotated[int, Field(ge=1, le=8192)], ...] = Field(
+        (256, 128),
+        min_length=1,
+        max_length=12,
+        title="Critic widths",
+        description="Hidden layers of the critic t(x, z). The paper's has 1000, 400, 100.",
+    )
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        return (self.beta, -self.alpha)
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return ("R", r"\hat I(x; z)")
+
+    def terms(self) -> tuple[tuple[float, Term], ...]:
+        from infovae_core.terms import MutualInformation, Rate
+
+        information = MutualInformation(bound=self.bound, widths=self.critic_widths)
+        return tuple(zip(self.weights, (Rate(), information), strict=True))
+
+
+OBJECTIVES: dict[str, type[Objective]] = {
+    "VAE": VAE,
+    "BetaVAE": BetaVAE,
+    "InfoVAE": InfoVAE,
+    "InfoMaxVAE": InfoMaxVAE,
+}

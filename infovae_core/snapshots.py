@@ -1,0 +1,84 @@
+"""Snapshots: what a view draws of a model at one step, as named numpy arrays."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from infovae_core.data import Dataset, Split
+from infovae_core.model import VAE
+
+POINTS = 2500  # codes of each split
+PAIRS = 40  # held-out images with their reconstructions
+SAMPLES = 100
+BLOCK = 500  # images that pass through a network at once
+
+Arrays = dict[str, np.ndarray]
+
+
+@torch.no_grad()
+def take(model: VAE, data: Dataset, before: Mapping[str, np.ndarray] | None = None) -> Arrays:
+    """Codes, reconstructions and prior samples of `model`.
+
+    Arrays: mean and std f32 [n, d] of q(z|x); label i16 [n]; split u8 [n], 0 train and 1 test;
+    index i32 [n] within the split; originals and reconstructions u8 [k, h, w(, c)] of the same
+    held-out images each time; samples u8 [m, h, w(, c)], decoded from the same prior draws each
+    time; for d > 2 also center f32 [d] and plane f32 [d, 2], the codes' principal plane, turned to
+    agree with the snapshot `before`.
+    """
+    splits = [Split(part.x[:POINTS], part.y[:POINTS]) for part in (data.train, data.test)]
+    posteriors = [model.posterior(x) for part in splits for x in part.x.split(BLOCK)]
+    mean = torch.cat([q.mean for q in posteriors]).float().cpu().numpy()
+    std = torch.cat([q.stddev for q in posteriors]).float().cpu().numpy()
+    counts = [len(part) for part in splits]
+    shown = data.test.x[one_of_each_class(data.test)]
+    prior = torch.randn(SAMPLES, model.latent_dim, generator=torch.Generator().manual_seed(0))
+    arrays = {
+        "mean": mean,
+        "std": std,
+        "label": torch.cat([part.y for part in splits]).to(torch.int16).cpu().numpy(),
+        "split": np.repeat(np.arange(2, dtype=np.uint8), counts),
+        "index": np.concatenate([np.arange(n, dtype=np.int32) for n in counts]),
+        "originals": pixels(shown),
+        "reconstructions": pixels(model.decode(model.posterior(shown).mean).mean),
+        "samples": pixels(model.decode(prior.to(shown)).mean),
+    }
+    if model.latent_dim > 2:
+        arrays["center"] = mean.mean(0)
+        arrays["plane"] = principal_plane(mean, None if before is None else before.get("plane"))
+    return arrays
+
+
+def one_of_each_class(split: Split, count: int = PAIRS) -> Tensor:
+    """Indices of `count` images in which the classes take turns, as far as they go."""
+    order = torch.argsort(split.y, stable=True)
+    sizes = torch.bincount(split.y)
+    turn = torch.cat([torch.arange(size) for size in sizes.tolist()])
+    return order[torch.argsort(turn.to(order.device), stable=True)][:count]
+
+
+def pixels(images: Float[Tensor, "k *data"]) -> UInt8[np.ndarray, "k *image"]:
+    """Images in [0, 1] as bytes, colour last."""
+    levels = images.clamp(0, 1).mul(255).round().to(torch.uint8)
+    return (levels.movedim(1, -1) if levels.ndim == 4 else levels).cpu().numpy()
+
+
+def principal_plane(
+    z: Float[np.ndarray, "n d"], before: Float[np.ndarray, "d 2"] | None = None
+) -> Float[np.ndarray, "d 2"]:
+    """An orthonormal basis of the two principal directions of z.
+
+    Principal directions are known up to sign, and nearly equal ones up to a turn; the basis is
+    turned and mirrored to come closest to `before` (orthogonal Procrustes), so that a view of a
+    model in training does not jump.
+    """
+    basis = np.linalg.eigh(np.cov(z, rowvar=False, dtype=np.float64))[1][:, :-3:-1]
+    if before is None:
+        largest = np.abs(basis).argmax(0)
+        basis = basis * np.sign(basis[largest, range(2)])
+    else:
+        left, _, right = np.linalg.svd(basis.T @ before)
+        basis = basis @ left @ right
+    return basis.astype(np.float32)

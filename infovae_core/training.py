@@ -1,0 +1,229 @@
+"""One training loop for every objective, as a generator: the caller decides what to keep.
+
+A run's randomness is its own. Weights come from the seed, the order of the images in epoch e from
+(seed, e), the noise from one generator whose state is part of the checkpoint; so a run that is
+resumed goes on bit for bit, and runs that differ only in their objective see the same batches.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from infovae_core.config import RunConfig
+from infovae_core.data import Dataset, Split
+from infovae_core.likelihoods import LIKELIHOODS
+from infovae_core.model import VAE
+from infovae_core.networks import NETWORKS
+from infovae_core.objectives import Objective
+from infovae_core.terms import NATS
+
+TRAIN_ROWS = 2000  # about as many training rows as a long run writes
+EVALUATION_BLOCK = 500  # images; terms on pairs of samples cost its square
+
+
+@dataclass
+class State:
+    """Everything that changes while a run trains, and nothing else."""
+
+    model: VAE
+    objective: Objective
+    critics: dict[str, nn.Module]  # by term
+    optimizer: Optimizer
+    critic_optimizer: Optimizer | None
+    generator: torch.Generator
+    step: int = 0
+    sums: dict[str, Tensor] | None = None  # of each value over the steps since the last row
+
+
+class Plan(NamedTuple):
+    """How long a run is."""
+
+    steps: int
+    steps_per_epoch: int
+    epochs: int
+    batch_size: int
+
+    @property
+    def row_every(self) -> int:
+        """Steps between two training rows."""
+        return max(10, self.steps // TRAIN_ROWS)
+
+
+class Row(NamedTuple):
+    """The total and its parts, unweighted; nats per image unless the term says otherwise."""
+
+    split: str  # train: mean over the steps since the last row; test: over the whole split
+    values: dict[str, float]
+
+
+class Report(NamedTuple):
+    """What one step leaves behind."""
+
+    state: State
+    rows: tuple[Row, ...]
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device called `name`; "auto" is the first GPU, else the CPU.
+
+    Raises: ValueError where this machine has no such device.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device(name)
+    present = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count(),
+        "mps": int(torch.backends.mps.is_available()),
+    }[device.type]
+    if (device.index or 0) >= present:
+        raise ValueError(
+            f"the device must be one that this machine has, got {name!r} with {present} "
+            f"{device.type} device(s) present; set training.device to auto or cpu"
+        )
+    return device
+
+
+def plan(config: RunConfig, data: Dataset) -> Plan:
+    """The run's length. An incomplete last batch is left out: every step has one shape."""
+    batch_size = min(config.training.batch_size, len(data.train))
+    steps_per_epoch = len(data.train) // batch_size
+    return Plan(config.epochs * steps_per_epoch, steps_per_epoch, config.epochs, batch_size)
+
+
+def init(config: RunConfig, data: Dataset) -> State:
+    """A fresh state on the device of `data`. The model's weights do not depend on the objective."""
+    like, settings = data.train.x, config.training
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        x_dim, z_dim = math.prod(data.shape), config.model.latent_dim
+        encoder, decoder = NETWORKS[config.model.network](data.shape, config.model)
+        model = VAE(encoder, decoder, LIKELIHOODS[config.model.likelihood](config.model), z_dim)
+        made = {t.name: t.make_critic(x_dim, z_dim) for _, t in config.objective.terms()}
+    critics = {
+        name: critic.to(like.device, like.dtype)
+        for name, critic in made.items()
+        if critic is not None
+    }
+    model.to(like.device, like.dtype)
+    adversaries = [w for critic in critics.values() for w in critic.parameters()]
+    return State(
+        model,
+        config.objective,
+        critics,
+        Adam(model.parameters(), settings.learning_rate, fused=True),
+        Adam(adversaries, settings.critic_learning_rate, fused=True) if adversaries else None,
+        torch.Generator(like.device).manual_seed(settings.seed),
+    )
+
+
+def train_step(state: State, objective: Objective, x: Tensor) -> dict[str, Tensor]:
+    """One step of the critics, then one of the model, on the images x [b, *data].
+
+    Returns the total and its parts as tensors on the device: nothing waits for it here.
+    """
+    p = state.model(x, state.model.draw_noise(len(x), state.generator))
+    if state.critic_optimizer is not None:
+        descend(state.critic_optimizer, objective.critic_loss(p.detach(), state.critics))
+    loss = objective.loss(p, state.critics)
+    descend(state.optimizer, loss.total)
+    state.step += 1
+    return {"total": loss.total.detach()} | {k: v.detach() for k, v in loss.parts.items()}
+
+
+def descend(optimizer: Optimizer, loss: Tensor) -> None:
+    """One step of `optimizer` along the gradient of its own parameters only."""
+    optimizer.zero_grad()
+    loss.backward(inputs=[w for group in optimizer.param_groups for w in group["params"]])
+    optimizer.step()
+
+
+def train(config: RunConfig, data: Dataset, state: State | None = None) -> Iterator[Report]:
+    """Train to the end of the plan, a report after every step.
+
+    Rows come with step 1, with every `Plan.row_every` steps (train), and with the end of every
+    epoch (test). `state` goes on from where a checkpoint left it.
+    """
+    state = state or init(config, data)
+    length = plan(config, data)
+    while state.step < length.steps:
+        epoch, done = divmod(state.step, length.steps_per_epoch)
+        order = batches(config.training.seed, epoch, data.train, length.batch_size)
+        for rows in order[done:]:
+            x = data.train.x.index_select(0, rows)
+            if data.dynamic:
+                x = torch.bernoulli(x, generator=state.generator)
+            values = train_step(state, state.objective, x)
+            yield Report(state, tuple(due_rows(state, length, data, values)))
+
+
+def batches(seed: int, epoch: int, split: Split, batch_size: int) -> Tensor:
+    """The rows of each batch of an epoch, [steps, b], on the split's device."""
+    order = np.random.default_rng((seed, epoch)).permutation(len(split))
+    whole = len(order) // batch_size * batch_size
+    return torch.from_numpy(order[:whole].reshape(-1, batch_size)).to(split.x.device)
+
+
+def due_rows(state: State, length: Plan, data: Dataset, values: dict[str, Tensor]) -> Iterator[Row]:
+    """Add a step's values to the sums; give the rows that this step completes."""
+    sums = state.sums
+    state.sums = values if sums is None else {k: sums[k] + v for k, v in values.items()}
+    if state.step == 1 or state.step % length.row_every == 0 or state.step == length.steps:
+        yield Row("train", to_floats(state.sums, steps_since_row(state.step, length)))
+        state.sums = None
+    if state.step % length.steps_per_epoch == 0:
+        yield Row("test", evaluate(state, data.test))
+
+
+def steps_since_row(step: int, length: Plan) -> int:
+    """Steps that the training row at `step` averages over; the first row is step 1 alone."""
+    before = (step - 1) // length.row_every * length.row_every
+    return step - max(before, min(1, step - 1))
+
+
+def to_floats(values: dict[str, Tensor], divisor: int = 1) -> dict[str, float]:
+    """Values off the device, in one transfer."""
+    numbers = (torch.stack(list(values.values())).double() / divisor).tolist()
+    return dict(zip(values, numbers, strict=True))
+
+
+@torch.no_grad()
+def evaluate(state: State, split: Split, seed: int = 0) -> dict[str, float]:
+    """The objective's total and parts over a whole split, at one draw of z per image.
+
+    The noise is the same at every call, so that a change of value is a change of the model, and it
+    is not the run's: evaluating leaves training as it was.
+    """
+    generator = torch.Generator(split.x.device).manual_seed(seed)
+    totals: dict[str, Tensor] = {}
+    for x in split.x.chunk(math.ceil(len(split) / EVALUATION_BLOCK)):
+        p = state.model(x, state.model.draw_noise(len(x), generator))
+        loss = state.objective.loss(p, state.critics)
+        for name, value in {"total": loss.total, **loss.parts}.items():
+            totals[name] = totals.get(name, 0) + value * len(x)
+    return to_floats(totals, len(split))
+
+
+def about(config: RunConfig, data: Dataset, state: State) -> dict:
+    """What a viewer must know to draw the run: quantities with units, classes, shapes."""
+    quantities = {
+        "total": {"label": "loss", "unit": NATS},
+        "distortion": {"label": "distortion D", "unit": NATS},
+    }
+    for _, term in state.objective.terms():
+        quantities[term.name] = {"label": term.label, "unit": term.unit}
+    height, width = data.shape[-2:]
+    return {
+        "quantities": quantities,
+        "classes": list(data.classes),
+        "image_shape": [height, width] + ([data.shape[0]] if len(data.shape) == 3 else []),
+        "latent_dim": config.model.latent_dim,
+        "device": str(data.train.x.device),
+        "steps_per_epoch": plan(config, data).steps_per_epoch,
+    }

@@ -1,0 +1,37 @@
+"""What every test shares: shapes checked as the code runs, one thread, double precision."""
+
+from jaxtyping import install_import_hook
+
+TYPED = (
+    "bounds",
+    "checkpoints",
+    "data",
+    "divergences",
+    "likelihoods",
+    "model",
+    "networks",
+    "snapshots",
+    "terms",
+    "training",
+)
+install_import_hook([f"infovae_core.{name}" for name in TYPED], "beartype.beartype")
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def _reproducible():
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.fixture(scope="session")
+def digits():
+    from infovae_core.config import DataConfig
+    from infovae_core.data import load
+
+    return load(DataConfig())

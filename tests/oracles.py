@@ -1,0 +1,128 @@
+"""Models and distributions whose every quantity is known in closed form (nats)."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.distributions import MultivariateNormal
+
+from infovae_core.divergences import IMQ_SCALES
+from infovae_core.likelihoods import Gaussian
+from infovae_core.model import VAE
+
+
+class ProbabilisticPCA:
+    """x = W z + σ ε, W with orthogonal columns, and the exact encoder: q(z|x) = p(z|x).
+
+    Then q(z) = p(z), the marginal KL is 0, I = R = ½ log det(I + WᵀW/σ²) and the ELBO is log p(x)
+    at every z (Tipping and Bishop 1999).
+    """
+
+    def __init__(self, scales: tuple[float, ...] = (2.0, 1.0, 0.3), n: int = 6, sigma: float = 0.5):
+        d = len(scales)
+        basis = torch.linalg.qr(torch.randn(n, d))[0]
+        self.w, self.sigma = basis * torch.tensor(scales), sigma
+        precision = 1 + torch.tensor(scales).square() / sigma**2
+        encoder, decoder = nn.Linear(n, 2 * d), nn.Linear(d, n)
+        with torch.no_grad():
+            encoder.weight[:d] = (self.w / sigma**2 / precision).T
+            encoder.weight[d:] = 0
+            encoder.bias[:d] = 0
+            encoder.bias[d:] = -precision.log()
+            decoder.weight.copy_(self.w)
+            decoder.bias.zero_()
+        self.model = VAE(encoder, decoder, Gaussian(sigma), d)
+        self.information = 0.5 * precision.log().sum().item()
+
+    def sample(self, count: int) -> Tensor:
+        """Images [count, n] from the model."""
+        z = torch.randn(count, self.w.shape[1])
+        return z @ self.w.T + self.sigma * torch.randn(count, len(self.w))
+
+    def log_evidence(self, x: Tensor) -> Tensor:
+        """log p(x), [b]."""
+        covariance = self.w @ self.w.T + self.sigma**2 * torch.eye(len(self.w))
+        return MultivariateNormal(torch.zeros(len(self.w)), covariance).log_prob(x)
+
+
+@dataclass(frozen=True)
+class LinearEncoder:
+    """z = A x + b + N(0, C) on x ~ N(0, S): rate, information and marginal KL in closed form."""
+
+    a: Tensor
+    b: Tensor
+    c: Tensor
+    s: Tensor
+
+    @property
+    def aggregated(self) -> Tensor:
+        """Covariance of q(z)."""
+        return self.a @ self.s @ self.a.T + self.c
+
+    @property
+    def rate(self) -> float:
+        spread = (self.c + self.a @ self.s @ self.a.T).trace() + self.b @ self.b
+        return 0.5 * (spread - len(self.b) - self.c.logdet()).item()
+
+    @property
+    def information(self) -> float:
+        return 0.5 * (self.aggregated.logdet() - self.c.logdet()).item()
+
+    @property
+    def marginal_kl(self) -> float:
+        spread = self.aggregated.trace() + self.b @ self.b
+        return 0.5 * (spread - len(self.b) - self.aggregated.logdet()).item()
+
+
+class GaussianPair:
+    """(x, z), each N(0, I) in d dimensions, coordinatewise of correlation ρ: I = −d/2 log(1−ρ²)."""
+
+    def __init__(self, rho: float, d: int = 1):
+        self.rho, self.d = rho, d
+        self.information = -d / 2 * math.log(1 - rho**2)
+
+    def sample(self, count: int) -> tuple[Tensor, Tensor]:
+        """x and z, [count, d] each."""
+        x = torch.randn(count, self.d)
+        return x, self.rho * x + math.sqrt(1 - self.rho**2) * torch.randn(count, self.d)
+
+    def log_ratio(self, x: Tensor, z: Tensor) -> Tensor:
+        """log q(x, z)/(p(x) q(z)), [count]."""
+        left = 1 - self.rho**2
+        quadratic = (self.rho**2 * (x**2 + z**2) - 2 * self.rho * x * z) / (2 * left)
+        return (-quadratic - 0.5 * math.log(left)).sum(1)
+
+
+def expected_rbf(mean: Tensor, variance: Tensor, h: float) -> Tensor:
+    """E exp(−‖r‖²/h) for r ~ N(mean, diag variance)."""
+    scale = 1 + 2 * variance / h
+    return (scale**-0.5 * torch.exp(-(mean**2) / (h * scale))).prod()
+
+
+def expected_kernel(kernel: str, mean: Tensor, variance: Tensor) -> Tensor:
+    """E k(r) for r ~ N(mean, diag variance), k a kernel of divergences.KERNELS."""
+    d = len(mean)
+    if kernel == "rbf":
+        return expected_rbf(mean, variance, d**2)
+    if kernel == "rbf_wide":
+        return expected_rbf(mean, variance, 2 * d)
+    # C/(C + r²) = ∫ e^−u exp(−u r²/C) du: a mixture of the former, by Gauss–Laguerre quadrature.
+    nodes, weights = np.polynomial.laguerre.laggauss(80)
+    widths = (2 * d * s for s in IMQ_SCALES)
+    return sum(
+        w * expected_rbf(mean, variance, c / u)
+        for c in widths
+        for u, w in zip(nodes, weights, strict=True)
+    ) / len(IMQ_SCALES)
+
+
+def gaussian_mmd2(kernel: str, mean: Tensor, variance: Tensor) -> float:
+    """MMD² of N(mean, diag variance) from N(0, I)."""
+    zero, one = torch.zeros_like(mean), torch.ones_like(mean)
+    return (
+        expected_kernel(kernel, zero, 2 * variance)
+        + expected_kernel(kernel, zero, 2 * one)
+        - 2 * expected_kernel(kernel, mean, variance + 1)
+    ).item()

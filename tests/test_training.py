@@ -1,0 +1,218 @@
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from infovae_core import checkpoints, training
+from infovae_core.config import RunConfig
+from infovae_core.data import load
+from infovae_core.likelihoods import Bernoulli
+from infovae_core.objectives import OBJECTIVES
+
+
+def config(name="VAE", epochs=2, **training_fields):
+    return RunConfig.model_validate(
+        {
+            "data": {"limit": 300},
+            "model": {"widths": [16]},
+            "objective": {"name": name},
+            "training": {"epochs": epochs, "batch_size": 64, **training_fields},
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load(config().data)
+
+
+def rows(reports):
+    return [(r.state.step, row.split, row.values) for r in reports for row in r.rows]
+
+
+def weights(state):
+    modules = (state.model, *state.critics.values())
+    return torch.cat([w.detach().flatten() for m in modules for w in m.parameters()])
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_every_objective_learns_more_than_the_mean_image(name, data):
+    settings = config(name, epochs=60, learning_rate=1e-2)
+    values = [v for _, split, v in rows(training.train(settings, data)) if split == "test"]
+    mean = data.train.x.mean(0).clamp(1e-6, 1 - 1e-6)
+    without_code = -Bernoulli()(mean.logit().expand_as(data.test.x)).log_prob(data.test.x).mean()
+    assert values[-1]["distortion"] < without_code - 1
+    assert all(math.isfinite(number) for row in values for number in row.values())
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_the_same_seed_gives_the_same_run_and_another_seed_another(name, data):
+    first, again, other = (
+        rows(training.train(config(name, seed=seed), data)) for seed in (3, 3, 4)
+    )
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+@pytest.mark.parametrize("stop", [1, 3, 4, 7])
+def test_a_resumed_run_continues_bit_for_bit(name, stop, data, tmp_path):
+    whole = list(training.train(config(name, epochs=4), data))
+    stopped = training.train(config(name, epochs=4), data)
+    before = []
+    for report in stopped:
+        before.append(report)
+        if report.state.step == stop:
+            break
+    checkpoints.save(report.state, tmp_path)
+    state = checkpoints.load(config(name, epochs=4), data, tmp_path)
+    after = list(training.train(config(name, epochs=4), data, state))
+    assert len(after) == len(whole) - stop
+    first = [row for report in before for row in report.rows]
+    assert first + [row for report in after for row in report.rows] == [
+        row for report in whole for row in report.rows
+    ]
+    assert torch.equal(weights(after[-1].state), weights(whole[-1].state))
+
+
+def test_training_and_the_process_stream_do_not_touch_each_other(data):
+    def run(disturb):
+        for report in training.train(config("InfoVAE"), data):
+            if disturb:
+                torch.randn(3)
+                training.evaluate(report.state, data.test)
+        return weights(report.state)
+
+    torch.manual_seed(5)
+    expected = torch.randn(4)
+    torch.manual_seed(5)
+    list(training.train(config("InfoVAE", epochs=1), data))
+    assert torch.equal(torch.randn(4), expected)
+    assert torch.equal(run(disturb=True), run(disturb=False))
+
+
+def test_an_epoch_shows_each_image_at_most_once_in_an_order_of_its_own(data):
+    first, second = (training.batches(0, epoch, data.train, 64) for epoch in (0, 1))
+    assert first.shape == (4, 64)
+    assert first.unique().numel() == 256
+    assert not torch.equal(first, second)
+    assert torch.equal(first, training.batches(0, 0, data.train, 64))
+
+
+def test_a_batch_larger_than_the_data_is_the_whole_data(data):
+    settings = config(batch_size=4096)
+    assert training.plan(settings, data) == (2, 1, 2, 300)
+    assert [r.state.step for r in training.train(settings, data)] == [1, 2]
+
+
+def test_rows_come_at_step_1_then_regularly_and_test_rows_at_epoch_ends(data):
+    seen = [(step, split) for step, split, _ in rows(training.train(config(epochs=6), data))]
+    assert [s for s, split in seen if split == "train"] == [1, 10, 20, 24]
+    assert [s for s, split in seen if split == "test"] == [4, 8, 12, 16, 20, 24]
+
+
+def test_a_train_row_is_the_mean_over_the_steps_since_the_last(data, monkeypatch):
+    single = []
+    step = training.train_step
+    monkeypatch.setattr(training, "train_step", lambda *a: single.append(step(*a)) or single[-1])
+    logged = [
+        (s, v) for s, split, v in rows(training.train(config(epochs=6), data)) if split == "train"
+    ]
+    steps = [0, *(s for s, _ in logged)]
+    for (before, step_), (_, values) in zip(itertools.pairwise(steps), logged, strict=True):
+        for name, value in values.items():
+            assert value == pytest.approx(np.mean([v[name] for v in single[before:step_]]))
+
+
+def test_long_runs_write_a_bounded_number_of_rows():
+    length = training.Plan(steps=500_000, steps_per_epoch=100, epochs=5000, batch_size=64)
+    logged = [1, *range(length.row_every, length.steps + 1, length.row_every)]
+    assert len(logged) <= training.TRAIN_ROWS + 1
+    for before, step in itertools.pairwise(logged):
+        assert training.steps_since_row(step, length) == step - before
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_steps_do_not_wait_for_the_device(name, data, monkeypatch):
+    state = training.init(config(name), data)
+
+    def waits(*_):
+        raise AssertionError("this reads a value off the device")
+
+    for method in ("item", "tolist", "__float__", "__bool__", "__int__", "numpy", "cpu"):
+        monkeypatch.setattr(torch.Tensor, method, waits)
+    for _ in range(2):
+        values = training.train_step(state, state.objective, data.train.x[:64])
+    assert all(isinstance(v, torch.Tensor) and not v.requires_grad for v in values.values())
+
+
+def test_critic_and_model_each_move_their_own_weights_only(data):
+    state = training.init(config("InfoMaxVAE"), data)
+    p = state.model(data.train.x[:64])
+    model = [w.clone() for w in state.model.parameters()]
+    training.descend(state.critic_optimizer, state.objective.critic_loss(p.detach(), state.critics))
+    assert all(map(torch.equal, model, state.model.parameters()))
+    [critic] = state.critics.values()
+    before = [w.clone() for w in critic.parameters()]
+    training.descend(state.optimizer, state.objective.loss(p, state.critics).total)
+    assert all(map(torch.equal, before, critic.parameters()))
+    assert not all(map(torch.equal, model, state.model.parameters()))
+
+
+def test_evaluation_is_the_mean_over_the_split_and_repeats(data):
+    state = training.init(config("VAE"), data)
+    values = training.evaluate(state, data.test)
+    assert values == training.evaluate(state, data.test)
+    with torch.no_grad():
+        rate = state.model(data.test.x).rate.mean().item()
+    assert values["rate"] == pytest.approx(rate, rel=1e-5)
+    assert values["total"] == pytest.approx(values["distortion"] + values["rate"])
+
+
+def test_dynamic_binarisation_trains_on_fresh_binary_images(monkeypatch):
+    settings = config(epochs=2, batch_size=300).model_copy(
+        update={"data": config().data.model_copy(update={"binarize": "dynamic"})}
+    )
+    seen = []
+    step = training.train_step
+    monkeypatch.setattr(training, "train_step", lambda s, o, x: seen.append(x) or step(s, o, x))
+    list(training.train(settings, load(settings.data)))
+    assert all(set(x.unique().tolist()) == {0.0, 1.0} for x in seen)
+    assert not torch.equal(*(x.sort(0).values for x in seen))
+
+
+def test_an_absent_device_is_refused_with_the_remedy():
+    with pytest.raises(ValueError, match=r"'cuda:77'.*set training.device to auto or cpu"):
+        training.resolve_device("cuda:77")
+    assert training.resolve_device("cpu") == torch.device("cpu")
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_about_names_every_logged_quantity(name, data):
+    settings = config(name)
+    described = training.about(settings, data, training.init(settings, data))
+    [*_, (_, _, values)] = rows(training.train(settings, data))
+    assert list(described["quantities"]) == list(values)
+    assert described["image_shape"] == [8, 8]
+    assert described["classes"] == [str(i) for i in range(10)]
+
+
+def test_a_kill_between_the_two_files_leaves_the_earlier_checkpoint(data, tmp_path):
+    state, folder, later = training.init(config(), data), tmp_path / "one", tmp_path / "two"
+    checkpoints.save(state, folder)
+    state.step = 9
+    checkpoints.save(state, later)
+    (folder / "00000009.state.pt").write_bytes((later / "00000009.state.pt").read_bytes())
+    (folder / ".00000009.safetensors").write_bytes(b"half")
+    assert checkpoints.latest(folder) == 0
+    assert checkpoints.load(config(), data, folder).step == 0
+    checkpoints.save(state, folder)
+    assert checkpoints.latest(folder) == 9
+    assert {p.name for p in folder.iterdir()} == {p.name for p in later.iterdir()}
+
+
+def test_no_checkpoint_is_none(data, tmp_path):
+    assert checkpoints.latest(tmp_path / "absent") is None
+    assert checkpoints.load(config(), data, tmp_path) is None
