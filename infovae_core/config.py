@@ -7,12 +7,13 @@ this module loads no torch.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Union
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from infovae_core.objectives import VAE, BetaVAE, InfoMaxVAE, InfoVAE
+from infovae_core.objectives import OBJECTIVES, InfoVAE
 
+AnyObjective = Annotated[Union[tuple(OBJECTIVES.values())], Field(discriminator="name")]  # noqa: UP007
 Width = Annotated[int, Field(ge=1, le=8192)]
 
 
@@ -159,9 +160,7 @@ class RunConfig(Record):
     )
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
-    objective: Annotated[VAE | BetaVAE | InfoVAE | InfoMaxVAE, Field(discriminator="name")] = (
-        InfoVAE()
-    )
+    objective: AnyObjective = InfoVAE()
     training: TrainingConfig = TrainingConfig()
 
     @property

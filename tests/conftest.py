@@ -35,3 +35,10 @@ def digits():
     from infovae_core.data import load
 
     return load(DataConfig())
+
+
+def pytest_sessionfinish(session):
+    """A skipped test is one that says nothing: it counts as failed."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
