@@ -110,7 +110,7 @@ class TrainingConfig(Record):
         le=1_000_000,
         title="Epochs",
         description="Passes over the training images; empty takes enough for the data set.",
-        json_schema_extra={"empty": "enough"},
+        json_schema_extra={"empty": "auto"},
     )
     batch_size: int = Field(
         128, ge=2, le=65_536, title="Batch size", description="Images in a gradient step."
@@ -156,7 +156,7 @@ class RunConfig(Record):
         max_length=200,
         title="Label",
         description="What the run is called in lists.",
-        json_schema_extra={"empty": "none"},
+        json_schema_extra={"empty": "optional"},
     )
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()

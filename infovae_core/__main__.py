@@ -1,0 +1,184 @@
+"""The command line; see `python -m infovae_core --help`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock
+
+from infovae_core import dispatch, options, runs, worker
+from infovae_core.dispatch import Claim
+from infovae_core.runs import Run, RunError
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+    from infovae_core.training import Plan, Report
+
+LINES = 5.0  # seconds between two lines where there is no terminal to draw a bar in
+
+
+def main(args: Sequence[str]) -> int:
+    """Run a command; give the exit code: 0 done, 1 failed, 2 not possible as asked, 130 stopped."""
+    try:
+        command = options.parse(args)
+        if isinstance(command, options.List):
+            print_table(command.runs)
+            return 0
+        if isinstance(command, options.Resume):
+            path = command.run.resolve()
+            return train_here(runs.find(path.parent, path.name))
+        return train_here(runs.create(command.runs, command.values))
+    except (options.UsageError, RunError) as error:
+        tell(f"error: {error}")
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def train_here(run: Run) -> int:
+    """Train `run` in this process when its turn has come, and print its directory."""
+    ending = "stopped"
+    try:
+        with dispatch.reserve(run) as writer:
+            dispatch.enqueue(run)
+            tell(f"run {run.id}: {setting(run, 'objective')} on {setting(run, 'data')}")
+            worker.load_torch()
+            claim = wait_for_turn(run, writer)
+            if claim is not None:
+                with claim, closing(Bar() if sys.stderr.isatty() else Lines()) as watch:
+                    ending = worker.work(run, watch)
+    except KeyboardInterrupt:  # while it waited or loaded; training itself ends in good order
+        run.request("stop")
+    if ending == "failed":
+        tell(f"failed: {run.status['error']}; the traceback is in {run.path / 'worker.log'}")
+    else:
+        tell("; ".join(filter(None, [f"{ending} at epoch {progress(run)}", last_values(run)])))
+    print(run.path)
+    return {"finished": 0, "failed": 1}.get(ending, 130)
+
+
+def wait_for_turn(run: Run, writer: FileLock) -> Claim | None:
+    """The run's slot, after those queued before it; None if a viewer takes it out of the queue."""
+    told = False
+    while (claim := dispatch.claim(run.root, worker.device_of, own=writer)) is None:
+        if run.ticket is None:
+            break
+        if not told:
+            tell("waiting for a free slot on the device; Ctrl-C leaves the queue")
+            told = True
+        if len(runs.tickets(run.root)) > 1:
+            dispatch.ensure(run.root)  # the others may wait for a worker, and this run for them
+        time.sleep(0.2)
+    return claim
+
+
+class Bar:
+    """Progress in a terminal."""
+
+    def __init__(self) -> None:
+        self.bar: tqdm | None = None
+        self.losses: dict[str, float] = {}
+
+    def __call__(self, report: Report, plan: Plan) -> None:
+        from tqdm import tqdm
+
+        if self.bar is None:
+            total, done = (n * plan.batch_size for n in (plan.steps, report.state.step - 1))
+            self.bar = tqdm(total=total, initial=done, unit=" images", unit_scale=True)
+        if report.rows:
+            self.losses |= {row.split: row.values["total"] for row in report.rows}
+            losses = ", ".join(f"{split} {loss:.4g}" for split, loss in self.losses.items())
+            self.bar.set_postfix_str(losses, refresh=False)
+            self.bar.set_description(
+                f"epoch {report.state.step // plan.steps_per_epoch}/{plan.epochs}", refresh=False
+            )
+        self.bar.update(plan.batch_size)
+
+    def close(self) -> None:
+        """Leave the bar as it is and go on below it."""
+        if self.bar is not None:
+            self.bar.close()
+
+
+class Lines:
+    """Progress in a log: a line after an epoch, now and then."""
+
+    def __init__(self) -> None:
+        self.losses: dict[str, float] = {}
+        self.next = 0.0
+
+    def __call__(self, report: Report, plan: Plan) -> None:
+        self.losses |= {row.split: row.values["total"] for row in report.rows}
+        if "test" in self.losses and report.rows and time.monotonic() >= self.next:
+            self.next = time.monotonic() + LINES
+            losses = ", ".join(f"{split} {loss:.4g}" for split, loss in self.losses.items())
+            tell(f"epoch {report.state.step // plan.steps_per_epoch}/{plan.epochs}: loss {losses}")
+
+    def close(self) -> None:
+        """Nothing is left open."""
+
+
+def print_table(root: Path) -> None:
+    """Every run of `root` on a line."""
+    table = [("id", "label", "state", "objective", "data", "epoch", "on test images", "age")]
+    for run in runs.list_runs(root):
+        what = (setting(run, "objective"), setting(run, "data"))
+        table.append(
+            (run.id, run.label, run.state, *what, progress(run), last_values(run), age(run))
+        )
+    if len(table) == 1:
+        tell(f"there are no runs in {root} yet; `{options.PROGRAM} train` makes one")
+        return
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        print(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
+
+
+def setting(run: Run, part: str) -> str:
+    """The name of a run's objective, or of its data."""
+    try:
+        return str(run.config[part]["name"])
+    except (RunError, KeyError, TypeError):
+        return "?"
+
+
+def progress(run: Run) -> str:
+    """Epochs done and planned."""
+    status = run.status
+    return f"{status['epoch'] or 0:.4g}/{status['epochs'] or '?'}"
+
+
+def last_values(run: Run) -> str:
+    """The newest values on held-out images."""
+    row = run.last("test")
+    values = row["values"] if row else {}
+    return ", ".join(f"{k} {'?' if v is None else format(v, '.4g')}" for k, v in values.items())
+
+
+def age(run: Run) -> str:
+    """How long ago the run was made."""
+    created = run.status["created"]
+    if created is None:
+        return "?"
+    seconds = max(0.0, time.time() - created)
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def tell(text: str) -> None:
+    """Say something to the person; standard output is for results."""
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

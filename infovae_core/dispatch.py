@@ -1,0 +1,249 @@
+"""Who trains which run, and when: a queue of tickets, slots on the devices, one waiting worker.
+
+Everything lies in `<root>/.worker`, and a kill at any instant leaves it true:
+
+- `queue/<ns>-<run id>` is a ticket. It goes once its run is marked running, so that a worker which
+  dies in between leaves the run in the queue.
+- `slots/<device>.<i>.lock` is held while a run trains on the device; INFOVAE_SLOTS says how many
+  there are of each. The locks are the kernel's, which frees them with the process.
+- `<run>/.lock` is held by the run's one writer.
+- `seats/<i>.lock` is held by a worker for as long as it means to look at the queue again.
+- `idle.lock` is held by the one that waits, and `warm` lies there once it has loaded torch. `keep`
+  is touched for as long as anybody may want it.
+
+Nothing here loads torch: the web server calls it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from infovae_core.runs import ACTIVE, HIDDEN, Run, RunError, holder, tickets
+
+KEEP = 600.0  # seconds that a worker waits after the last call of `ensure`
+PACKAGE = Path(__file__).parent
+
+_children: list[subprocess.Popen] = []  # kept to be reaped
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A run together with what it takes to train it; use as a context."""
+
+    run: Run
+    slot: FileLock
+    writer: FileLock
+
+    def __enter__(self) -> Run:
+        return self.run
+
+    def __exit__(self, *exception: object) -> None:
+        self.writer.release()
+        self.slot.release()
+
+
+def launch(run: Run) -> None:
+    """Have `run` trained: from its checkpoint, where it has one, as soon as a slot is free.
+
+    The worker outlives this process. Launching a run that is queued or running already does
+    nothing, so that two viewers may press the button at once.
+
+    Raises: RunError for a finished run.
+    """
+    slots()  # a setting that no worker could use is said here
+    enqueue(run)
+    ensure(run.root)
+
+
+def enqueue(run: Run) -> None:
+    """Put `run` at the end of the queue, unless it is in it or running; see `launch`."""
+    with FileLock(_hidden(run.root) / "queue.lock", poll_interval=0.005):
+        state = run.state
+        if state in ACTIVE:
+            return
+        if state == "finished":
+            raise RunError(
+                f"only a run with steps left can be trained, got {run.id}, which is finished; "
+                "start a new one with more epochs"
+            )
+        run.withdraw("stop")
+        run.withdraw("pause")
+        (_hidden(run.root, "queue") / f"{time.time_ns()}-{run.id}").touch()
+
+
+def claim(root: Path, device_of: Callable[[Run], str], own: FileLock | None = None) -> Claim | None:
+    """The oldest queued run whose device has a free slot, marked running; or None.
+
+    A run whose writer is there already waits for that process alone, which claims it by passing the
+    lock as `own`. Whoever may not take a ticket leaves its slot to it, so that order holds.
+    """
+    with FileLock(_hidden(root) / "queue.lock", poll_interval=0.005), ExitStack() as kept:
+        for ticket in tickets(root):
+            run = holder(ticket)
+            if not run.path.is_dir() or run.state == "running":
+                ticket.unlink(missing_ok=True)
+                continue
+            slot = _free_slot(root, device_of(run))
+            if slot is None:
+                continue
+            if own is None:
+                writer = _try(_writer_file(run))
+            else:
+                writer = own if own.lock_file == str(_writer_file(run)) else None
+            if writer is None:
+                kept.callback(slot.release)
+                continue
+            run.set_status(state="running", error=None)
+            ticket.unlink(missing_ok=True)
+            return Claim(run, slot, writer)
+    return None
+
+
+@contextmanager
+def reserve(run: Run) -> Iterator[FileLock]:
+    """Be the writer of `run`, so that no worker takes it; gives the lock to `claim` with.
+
+    Raises: RunError where another process is.
+    """
+    writer = _try(_writer_file(run))
+    if writer is None:
+        raise RunError(
+            f"a run can be trained by one process at a time, got {run.id}, which has one; "
+            "stop it first"
+        )
+    try:
+        yield writer
+    finally:
+        writer.release()
+
+
+def relieve(root: Path, device_of: Callable[[Run], str]) -> None:
+    """Start another worker where a queued run has a free slot and the one at work is busy."""
+    for ticket in tickets(root):
+        slot = _free_slot(root, device_of(holder(ticket)))
+        if slot is not None:
+            slot.release()
+            if not _held(_hidden(root) / "idle.lock"):
+                spawn(root)
+            return
+
+
+def idle(root: Path) -> bool:
+    """Whether a worker waits with torch loaded."""
+    return (_hidden(root) / "warm").exists() and _held(_hidden(root) / "idle.lock")
+
+
+def ensure(root: Path) -> None:
+    """See to it that there is a worker, waiting or soon to wait again; cheap when there is.
+
+    A waiting worker that nobody ensures for `KEEP` seconds goes.
+    """
+    (_hidden(root) / "keep").touch()
+    _children[:] = [child for child in _children if child.poll() is None]
+    if not any(_held(seat) for seat in _hidden(root, "seats").iterdir()):
+        spawn(root)
+
+
+def spawn(root: Path) -> None:
+    """Start a worker, in a session of its own and with nothing open of this process."""
+    path = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path)}
+    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # it shares the cores with a browser
+    with (_hidden(root) / "worker.log").open("ab") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-P", "-m", "infovae_core.worker", str(root.resolve())],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            start_new_session=True,
+        )
+    _children.append(child)
+
+
+@contextmanager
+def seat(root: Path) -> Iterator[None]:
+    """Be a worker. Whoever leaves looks at the queue once more, for `ensure` counted on it."""
+    seats = (_try(_hidden(root, "seats") / f"{i}.lock") for i in count())
+    lock = next(filter(None, seats))
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def waiting(root: Path) -> Iterator[Path | None]:
+    """Be the worker that waits; gives the file to make once warm, or None if another one waits."""
+    # Not at once, for `idle` and `ensure` hold the lock for an instant.
+    lock = _try(_hidden(root) / "idle.lock", timeout=0.2)
+    if lock is None:
+        yield None
+        return
+    warm = _hidden(root) / "warm"
+    warm.unlink(missing_ok=True)  # of a worker that was killed
+    try:
+        yield warm
+    finally:
+        warm.unlink(missing_ok=True)
+        lock.release()
+
+
+def unwanted(root: Path, born: float) -> bool:
+    """Whether a worker waiting since before `born` should go: nobody asks, or its code is old."""
+    try:
+        asked = (_hidden(root) / "keep").stat().st_mtime
+    except OSError:
+        return True  # the whole folder was removed
+    edited = max(path.stat().st_mtime for path in PACKAGE.glob("*.py"))
+    return time.time() - max(asked, born) > KEEP or edited > born
+
+
+def slots() -> int:
+    """Runs that may train on one device at a time."""
+    text = os.environ.get("INFOVAE_SLOTS", "1")
+    if not text.isdecimal() or int(text) < 1:
+        raise RunError(f"INFOVAE_SLOTS must be a whole number from 1 up, got {text!r}; change it")
+    return int(text)
+
+
+def _free_slot(root: Path, device: str) -> FileLock | None:
+    name = device.replace(":", "-")
+    tried = (_try(_hidden(root, "slots") / f"{name}.{i}.lock") for i in range(slots()))
+    return next(filter(None, tried), None)
+
+
+def _writer_file(run: Run) -> Path:
+    return run.path / ".lock"
+
+
+def _try(path: Path, timeout: float = 0) -> FileLock | None:
+    lock = FileLock(path, poll_interval=0.005)
+    try:
+        lock.acquire(timeout=timeout)
+    except Timeout:
+        return None
+    return lock
+
+
+def _held(path: Path) -> bool:
+    lock = _try(path)
+    if lock is not None:
+        lock.release()
+    return lock is None
+
+
+def _hidden(root: Path, name: str = "") -> Path:
+    folder = root / HIDDEN / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

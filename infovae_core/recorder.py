@@ -1,0 +1,187 @@
+"""What a run leaves behind while it trains: rows, snapshots, checkpoints and a heartbeat."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from infovae_core.runs import Run
+
+if TYPE_CHECKING:
+    from infovae_core.config import RunConfig
+    from infovae_core.data import Dataset
+    from infovae_core.training import Plan, Report, Row, State
+
+BEAT = 0.25  # seconds between two heartbeats
+RATE_OVER = 2.0  # seconds that images per second are measured over
+SNAPSHOTS = 200  # kept of a run
+
+
+class NotFinite(ArithmeticError):
+    """Training that blew up."""
+
+
+class Recorder:
+    """Writes the run directory, report by report."""
+
+    def __init__(self, run: Run, config: RunConfig, images: Dataset, pulse: Pulse) -> None:
+        self.run, self.config, self.images, self.pulse = run, config, images, pulse
+        # Steps after the checkpoint are repeated, to the same values: their rows are there already.
+        self.logged = {row["split"]: row["step"] for row in run.rows()}
+        self.drawn = max(run.snapshot_steps(), default=None)
+        self.before = None if self.drawn is None else run.snapshot(self.drawn)
+        # As often as a change would show: at once, and later less and less.
+        self.snapshots = Cadence(0.4, growth=1 / 150, at_once=True)
+        self.checkpoints = Cadence(10.0)
+
+    def report(self, report: Report) -> None:
+        """Keep the rows of one step, and whatever else is due."""
+        state = report.state
+        self.pulse.step = state.step
+        for row in report.rows:
+            self._log(row, state.step)
+        if self.snapshots.due:
+            with self.snapshots.turn():
+                self._snapshot(state)
+        if self.checkpoints.due:
+            with self.checkpoints.turn():
+                self._checkpoint(state)
+
+    def close(self, state: State) -> None:
+        """Keep the end, however it came: a snapshot and a checkpoint of the last step."""
+        if self.drawn != state.step:
+            self._snapshot(state)
+        self._checkpoint(state)
+
+    def _log(self, row: Row, step: int) -> None:
+        if step <= self.logged.get(row.split, 0):
+            return
+        clock = {"step": step, "epoch": self.pulse.epoch, "seconds": self.pulse.seconds}
+        self.run.log(clock | {"split": row.split, "values": row.values})
+        if not math.isfinite(row.values["total"]):
+            raise self._blown_up(k for k, v in row.values.items() if not math.isfinite(v))
+
+    def _snapshot(self, state: State) -> None:
+        from infovae_core import snapshots
+
+        self.before = snapshots.take(state.model, self.images, self.before)
+        self.run.save_snapshot(state.step, self.before)
+        self.run.thin_snapshots(SNAPSHOTS)
+        self.drawn = state.step
+
+    def _checkpoint(self, state: State) -> None:
+        from infovae_core import checkpoints
+
+        if not all(w.isfinite().all() for w in state.model.parameters()):
+            raise self._blown_up(["weights"])  # and leave the last good checkpoint as it is
+        checkpoints.save(state, self.run.path / "checkpoint")
+
+    def _blown_up(self, names: Iterable[str]) -> NotFinite:
+        named = ", ".join(name for name in names if name != "total") or "total"
+        return NotFinite(
+            f"the loss must stay finite, got {named} not finite at step {self.pulse.step}; lower "
+            f"the learning rate ({self.config.training.learning_rate:g}) or the term's weight"
+        )
+
+
+class Cadence:
+    """Something due every so many seconds, or less often where that would take too long.
+
+    The pause before the next turn is the longest of `interval`, `growth` times the age, and what
+    keeps the turns at `share` of all time.
+    """
+
+    def __init__(
+        self, interval: float, *, share: float = 0.05, growth: float = 0.0, at_once: bool = False
+    ) -> None:
+        self.interval, self.share, self.growth = interval, share, growth
+        self._begun = time.monotonic()
+        self._next = self._begun + (0 if at_once else interval)
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time."""
+        return time.monotonic() >= self._next
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Do it; the time that takes decides when it is due again."""
+        begun = time.monotonic()
+        yield
+        now = time.monotonic()
+        cost, age = now - begun, now - self._begun
+        self._next = now + max(self.interval, self.growth * age, cost * (1 / self.share - 1))
+
+
+class Pulse:
+    """Keeps status.json fresh from a thread, so that a long step does not look like a death.
+
+    `watch` is called every few seconds from the same thread.
+    """
+
+    def __init__(self, run: Run, watch: Callable[[], object] = lambda: None) -> None:
+        self.run, self.watch = run, watch
+        self.step = 0
+        self._plan: Plan | None = None
+        self._begun = 0.0
+        self._before = run.status["seconds"] or 0.0  # trained before this process
+        self._marks: deque[tuple[float, int]] = deque()  # time, step
+        self._writing = threading.Lock()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+
+    def __enter__(self) -> Pulse:
+        self.set(state="running", error=None)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def start(self, step: int, plan: Plan, device: str) -> None:
+        """From here on, time counts as training."""
+        self.step, self._begun, self._plan = step, time.monotonic(), plan
+        self.set(steps=plan.steps, epochs=plan.epochs, device=device)
+
+    @property
+    def epoch(self) -> float:
+        """Epochs completed."""
+        return self.step / self._plan.steps_per_epoch
+
+    @property
+    def seconds(self) -> float:
+        """Time trained so far."""
+        return round(self._before + time.monotonic() - self._begun, 3)
+
+    def set(self, **changes: object) -> None:
+        """Change the status, and bring its numbers up to date."""
+        with self._writing:
+            if self._plan is not None:
+                changes |= {"step": self.step, "epoch": self.epoch, "seconds": self.seconds}
+                changes["rate"] = self._rate(self._plan.batch_size)
+            self.run.set_status(**changes)
+
+    def _rate(self, batch_size: int) -> float | None:
+        """Images per second of late."""
+        marks, now = self._marks, time.monotonic()
+        marks.append((now, self.step))
+        while len(marks) > 2 and marks[1][0] < now - RATE_OVER:
+            marks.popleft()
+        then, step = marks[0]
+        return round((self.step - step) * batch_size / (now - then), 1) if now > then else None
+
+    def _beat(self) -> None:
+        for beat in itertools.count(1):
+            if self._over.wait(BEAT):
+                return
+            with suppress(OSError):  # a full disk may have room at the next beat
+                self.set()
+                if beat % 10 == 0:
+                    self.watch()

@@ -1,0 +1,442 @@
+"""The run directory: one writer, its worker; any number of readers, who may leave requests.
+
+```
+config.json      what was asked; written once
+status.json      state, progress and heartbeat of the worker; replaced atomically
+metrics.jsonl    one row a line, appended
+events.jsonl     started, resumed, paused, stopped, finished, failed, warning
+snapshots/       <step>.npz, what the views draw
+checkpoint/      what `resume` goes on from
+requests/        stop, pause, label: all that a viewer writes
+worker.log       output and tracebacks
+```
+Standard library and numpy only, so that a viewer opens runs without loading torch.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import secrets
+import shutil
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+STATES = ("queued", "running", "paused", "finished", "stopped", "failed", "interrupted")
+ACTIVE = frozenset({"queued", "running"})
+RESUMABLE = frozenset({"paused", "stopped", "interrupted", "failed"})
+REQUESTS = frozenset({"stop", "pause", "label"})
+SILENCE = 30.0  # seconds without a heartbeat after which a worker counts as gone
+HIDDEN = ".worker"  # beside the runs: queue, slots, and the log of the waiting worker
+
+BLANK: dict[str, Any] = {  # a status of which nothing is known
+    "state": None,
+    "step": None,  # done,
+    "steps": None,  # of as many planned
+    "epoch": None,  # completed, with a fraction
+    "epochs": None,
+    "rate": None,  # images per second
+    "seconds": None,  # of training so far
+    "device": None,
+    "error": None,  # one line
+    "created": None,  # Unix time, as is
+    "heartbeat": None,
+    "pid": None,
+    "host": None,
+}
+ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
+
+
+class RunError(ValueError):
+    """A run that cannot be had or may not be changed; the message names the remedy."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run directory."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """The directory's name."""
+        return self.path.name
+
+    @property
+    def root(self) -> Path:
+        """The directory that holds this run and its neighbours."""
+        return self.path.parent
+
+    @property
+    def label(self) -> str:
+        """What a viewer renamed the run to, else what its config calls it, else ""."""
+        try:
+            return (self.path / "requests" / "label").read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            pass
+        try:
+            return str(self.config.get("label") or "")
+        except RunError:
+            return ""
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What the run was asked to do.
+
+        Raises: RunError when config.json cannot be read as a JSON object.
+        """
+        try:
+            config = json.loads((self.path / "config.json").read_bytes())
+        except (OSError, ValueError) as error:
+            raise self._unreadable(type(error).__name__) from error
+        if not isinstance(config, dict):
+            raise self._unreadable(type(config).__name__)
+        return config
+
+    def _unreadable(self, got: str) -> RunError:
+        return RunError(
+            f"config.json of run {self.id} must be a JSON object, got {got}; "
+            "put the file right or delete the run"
+        )
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """What the worker last said of itself, every key of `BLANK` present."""
+        try:
+            status = json.loads((self.path / "status.json").read_bytes())
+        except (OSError, ValueError):
+            status = None
+        return BLANK | (status if isinstance(status, dict) else {})
+
+    @property
+    def state(self) -> str:
+        """One of `STATES`: what the worker said, checked against what is there.
+
+        A run waits because it has a ticket and works because its worker lives; one that says so
+        without either was interrupted, or withdrawn by a request before any worker took it.
+        """
+        status = self.status
+        if status["state"] == "running" and _lives(status):
+            return "running"
+        if self.ticket is not None:
+            return "queued"
+        if status["state"] in ("paused", "finished", "stopped", "failed"):
+            return status["state"]
+        if self.requested("stop"):
+            return "stopped"
+        return "paused" if self.requested("pause") else "interrupted"
+
+    @property
+    def ticket(self) -> Path | None:
+        """The run's place in the queue."""
+        return next((t for t in tickets(self.root) if holder(t) == self), None)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """All metric rows, oldest first."""
+        return Tail(self.path / "metrics.jsonl").read()
+
+    def events(self) -> list[dict[str, Any]]:
+        """All events, oldest first."""
+        return Tail(self.path / "events.jsonl").read()
+
+    def last(self, split: str = "test") -> dict[str, Any] | None:
+        """The newest metric row of `split`."""
+        log = self.path / "metrics.jsonl"
+        for reach in (1 << 16, None):  # the end will do, unless rows of `split` are far between
+            row = next((r for r in reversed(_end(log, reach)) if r.get("split") == split), None)
+            if row is not None:
+                return row
+        return None
+
+    def snapshot_steps(self) -> list[int]:
+        """Steps of which there is a snapshot, in order."""
+        folder = self.path / "snapshots"
+        names = os.listdir(folder) if folder.is_dir() else ()
+        return sorted(int(name[:-4]) for name in names if re.fullmatch(r"\d+\.npz", name))
+
+    def snapshot(self, step: int) -> dict[str, np.ndarray]:
+        """The arrays of one snapshot.
+
+        Raises: RunError where there is none of that step, or none any more.
+        """
+        try:
+            with np.load(self._snapshot_file(step), allow_pickle=False) as arrays:
+                return dict(arrays)
+        except FileNotFoundError as error:
+            raise RunError(
+                f"a snapshot must be of a recorded step, got {step} in run {self.id}; "
+                "choose one of snapshot_steps()"
+            ) from error
+
+    def _snapshot_file(self, step: int) -> Path:
+        return self.path / "snapshots" / f"{step:08d}.npz"
+
+    # What viewers may do.
+
+    def request(self, name: str, text: str = "") -> None:
+        """Leave a request for the worker; a run still waiting for one leaves the queue instead.
+
+        Raises: RunError for a name not in `REQUESTS` and for a run that is gone.
+        """
+        if name not in REQUESTS:
+            raise RunError(
+                f"a request must be one of {', '.join(sorted(REQUESTS))}, got {name!r}; choose one"
+            )
+        try:
+            _replace(self.path / "requests" / name, lambda file: file.write(text.encode()))
+        except FileNotFoundError as error:
+            raise RunError(f"run {self.id} must exist, got no such directory; reload") from error
+        if name != "label" and (ticket := self.ticket) is not None:
+            ticket.unlink(missing_ok=True)
+
+    def requested(self, name: str) -> bool:
+        """Whether that request stands."""
+        return (self.path / "requests" / name).exists()
+
+    def withdraw(self, name: str) -> None:
+        """Take a request back."""
+        (self.path / "requests" / name).unlink(missing_ok=True)
+
+    def rename(self, label: str) -> None:
+        """Call the run `label`, on one line."""
+        self.request("label", " ".join(label.split())[:200])
+
+    def delete(self) -> None:
+        """Remove the directory for good.
+
+        Raises: RunError while the run is queued or running.
+        """
+        if (state := self.state) in ACTIVE:
+            raise RunError(f"a run must be at rest to be deleted, got {state}; stop it first")
+        try:
+            self.path.rename(self.root / f".deleted-{self.id}-{secrets.token_hex(4)}")
+        except FileNotFoundError:
+            return  # another viewer was faster
+        for gone in self.root.glob(".deleted-*"):  # and what a kill may have left of earlier ones
+            shutil.rmtree(gone, ignore_errors=True)
+
+    # What its worker does.
+
+    def log(self, row: dict[str, Any]) -> None:
+        """Append a metric row; values that are not finite are written as null."""
+        values = {k: v if math.isfinite(v) else None for k, v in row["values"].items()}
+        _append(self.path / "metrics.jsonl", row | {"values": values})
+
+    def event(self, kind: str, step: int, **more: Any) -> None:
+        """Append an event."""
+        _append(
+            self.path / "events.jsonl", {"event": kind, "time": time.time(), "step": step} | more
+        )
+
+    def set_status(self, **changes: Any) -> None:
+        """Change the status, signed by this process with a new heartbeat."""
+        signature = {"pid": os.getpid(), "host": socket.gethostname(), "heartbeat": time.time()}
+        self._write_status(self.status | changes | signature)
+
+    def _write_status(self, status: dict[str, Any]) -> None:
+        data = json.dumps(status, allow_nan=False).encode()
+        _replace(self.path / "status.json", lambda file: file.write(data))
+
+    def save_snapshot(self, step: int, arrays: dict[str, np.ndarray]) -> None:
+        """Write a snapshot."""
+        _replace(self._snapshot_file(step), lambda file: np.savez(file, **arrays))
+
+    def thin_snapshots(self, keep: int) -> None:
+        """Remove snapshots until `keep` are left: first and last stay, the rest spread evenly."""
+        steps = self.snapshot_steps()
+        while len(steps) > max(keep, 2):
+            inner = range(1, len(steps) - 1)
+            crowded = min(inner, key=lambda i: steps[i + 1] - steps[i - 1])
+            self._snapshot_file(steps.pop(crowded)).unlink(missing_ok=True)
+
+    def mend(self) -> None:
+        """Remove what a killed worker may have left: a last line cut short, files half written."""
+        for name in ("metrics.jsonl", "events.jsonl"):
+            if (log := self.path / name).exists():
+                os.truncate(log, log.read_bytes().rfind(b"\n") + 1)
+        for folder in (self.path, self.path / "snapshots"):
+            for partial in folder.glob(".*.partial"):
+                partial.unlink(missing_ok=True)
+
+
+class Tail:
+    """Follows a log of JSON lines; each `read` gives the lines that are new and complete.
+
+    A line that is no JSON object is passed over. A file that was replaced is read from its start.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._offset = 0
+        self._inode = 0
+
+    def read(self) -> list[dict[str, Any]]:
+        """Records of the lines completed since the last call."""
+        try:
+            stat = self.path.stat()
+            if stat.st_ino != self._inode or stat.st_size < self._offset:
+                self._inode, self._offset = stat.st_ino, 0
+            if stat.st_size == self._offset:
+                return []
+            with self.path.open("rb") as file:
+                file.seek(self._offset)
+                new = file.read()
+        except FileNotFoundError:
+            return []
+        whole = new[: new.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        return _records(whole)
+
+
+def default_root() -> Path:
+    """Where runs are kept: the environment's INFOVAE_RUNS, else `runs` in this directory."""
+    return Path(os.environ.get("INFOVAE_RUNS") or "runs")
+
+
+def create(root: Path, config: Any) -> Run:
+    """A new run of `config`, a RunConfig or a dict, not yet in the queue.
+
+    Raises: RunError where `root` cannot be written.
+    """
+    if hasattr(config, "model_dump_json"):
+        text = config.model_dump_json(indent=2)
+    else:
+        text = json.dumps(config, indent=2, allow_nan=False)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        run = Run(_new_directory(root))
+        for name in ("snapshots", "checkpoint", "requests"):
+            (run.path / name).mkdir()
+        run._write_status(BLANK | {"state": "queued", "created": time.time()})
+        # Last, for a directory without config.json is no run yet.
+        _replace(run.path / "config.json", lambda file: file.write(text.encode()))
+    except OSError as error:
+        raise RunError(
+            f"the runs folder must be writable, got {root} ({error.strerror}); "
+            "set INFOVAE_RUNS, or --runs on the command line, to another"
+        ) from error
+    return run
+
+
+def _new_directory(root: Path) -> Path:
+    while True:
+        path = root / f"{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        try:
+            path.mkdir()
+        except FileExistsError:
+            continue
+        return path
+
+
+def list_runs(root: Path) -> list[Run]:
+    """The runs in `root`, newest first; whatever else lies there is passed over."""
+    found = []
+    for path in root.iterdir() if root.is_dir() else ():
+        try:
+            written = (path / "config.json").stat().st_mtime_ns
+        except OSError:
+            continue
+        if ID.fullmatch(path.name):
+            found.append((written, path.name, Run(path)))
+    return [run for *_, run in sorted(found, key=lambda entry: entry[:2], reverse=True)]
+
+
+def find(root: Path, id: str) -> Run:
+    """The run called `id`.
+
+    Raises: RunError where there is none, also for names that would lead out of `root`.
+    """
+    if ID.fullmatch(id) and (root / id / "config.json").is_file():
+        return Run(root / id)
+    raise RunError(f"a run must be one of those listed, got {id[:80]!r}; choose one from the list")
+
+
+def tickets(root: Path) -> list[Path]:
+    """The queue, first come first: files named `<ns since 1970>-<run id>`."""
+    queue = root / HIDDEN / "queue"
+    try:
+        names = sorted(name for name in os.listdir(queue) if name[:1].isdigit())
+    except FileNotFoundError:
+        return []
+    return [queue / name for name in names]
+
+
+def holder(ticket: Path) -> Run:
+    """The run that holds a ticket."""
+    return Run(ticket.parent.parent.parent / ticket.name.partition("-")[2])
+
+
+def _lives(status: dict[str, Any]) -> bool:
+    """Whether the process that signed `status` is still there, as far as one can see from here."""
+    beat, pid = status["heartbeat"], status["pid"]
+    if not isinstance(beat, int | float) or not isinstance(pid, int):
+        return False
+    if time.time() - beat > SILENCE:  # also where another process has got the number since
+        return False
+    return status["host"] != socket.gethostname() or alive(pid)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process of this machine can still do something."""
+    if os.name == "nt":  # where signal 0 is Ctrl-C; the heartbeat must do
+        return True
+    try:
+        os.kill(pid, 0)
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True  # another user's, or a system without /proc
+    state, threads = fields[0], int(fields[17])
+    # A zombie is dead and waits for its parent, once its last thread has let go of its files.
+    return state not in "ZX" or threads > 1
+
+
+def _append(path: Path, record: dict[str, Any]) -> None:
+    with path.open("ab", buffering=0) as file:  # one write a line, at once
+        file.write(json.dumps(record, allow_nan=False).encode() + b"\n")
+
+
+def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write `path` so that a reader sees the old file or the new one, never half of either."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
+    try:
+        with partial.open("xb") as file:
+            write(file)
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def _end(log: Path, reach: int | None) -> list[dict[str, Any]]:
+    """Records of the last `reach` bytes of a log, or of all of it."""
+    try:
+        with log.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - reach) if reach else 0)
+            data = file.read()
+    except FileNotFoundError:
+        return []
+    return _records(data[: data.rfind(b"\n") + 1])
+
+
+def _records(lines: bytes) -> list[dict[str, Any]]:
+    records = []
+    for line in lines.splitlines():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict):
+            records.append(record)
+    return records

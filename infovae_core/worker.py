@@ -1,0 +1,243 @@
+"""Trains run directories: `python -m infovae_core.worker RUNS` waits for them, one after another.
+
+torch is loaded by those who train; `launch`, `ensure` and `idle` cost the web server none of it.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from infovae_core import dispatch
+from infovae_core.config import RunConfig
+from infovae_core.dispatch import Claim, ensure, idle, launch
+from infovae_core.objectives import OBJECTIVES
+from infovae_core.recorder import Pulse, Recorder
+from infovae_core.runs import Run, tickets
+
+if TYPE_CHECKING:
+    from infovae_core.training import Plan, Report
+
+    Watch = Callable[[Report, Plan], object]
+
+__all__ = ["device_of", "ensure", "explain", "idle", "launch", "load_torch", "serve", "work"]
+
+POLL = 0.025  # seconds between two looks at an empty queue
+OBEY = 0.05  # seconds between two looks at the requests
+
+
+def serve(root: Path) -> None:
+    """Wait for runs of `root` and train them, until another worker waits or nobody wants one.
+
+    A failed run is the last: what made it fail may have spoiled the process.
+    """
+    born, ending = time.time(), None
+    with dispatch.seat(root):
+        while ending not in ("failed", "terminated"):
+            with dispatch.waiting(root) as warm:
+                if warm is None:
+                    return
+                if ending is None:
+                    warm_up(root)
+                warm.touch()
+                claim = next_claim(root, born)
+            if claim is None:
+                break
+            with claim as run, output_to(run.path / "worker.log"):
+                ending = work(run)
+            free_memory()
+    if tickets(root) and ending != "terminated":
+        dispatch.spawn(root)
+
+
+def next_claim(root: Path, born: float) -> Claim | None:
+    """Wait for a run that can be trained now; None once the worker is not wanted any more."""
+    for poll in count():
+        if poll % 50 == 0 and dispatch.unwanted(root, born):
+            break
+        queued = bool(tickets(root))
+        if queued and (claim := dispatch.claim(root, device_of)) is not None:
+            return claim
+        time.sleep(8 * POLL if queued else POLL)  # slots come free more slowly than tickets come
+    return None
+
+
+def work(run: Run, watch: Watch = lambda report, plan: None) -> str:
+    """Train `run`, from its checkpoint where it has one; give how that ended.
+
+    That is finished, failed, paused, stopped or, by SIGTERM, terminated. SIGINT stops. Both leave a
+    checkpoint; a second signal is obeyed at once. `watch` sees every report. The caller is the
+    run's one writer (`dispatch.claim`).
+    """
+    run.mend()
+    with Pulse(run, partial(dispatch.relieve, run.root, device_of)) as pulse:
+        try:
+            ending = train(run, pulse, watch)
+        except Exception as error:  # whatever it was, the viewers must hear of it
+            with (run.path / "worker.log").open("a", encoding="utf-8") as log:
+                traceback.print_exc(file=log)
+            run.event("failed", pulse.step, error=explain(error))
+            pulse.set(state="failed", error=explain(error))
+            return "failed"
+        run.event(ending, pulse.step)
+        pulse.set(state="stopped" if ending == "terminated" else ending)
+        return ending
+
+
+def train(run: Run, pulse: Pulse, watch: Watch) -> str:
+    """Train `run` and record it; give how it ended where it did not fail."""
+    load_torch()
+    from infovae_core import checkpoints, data, training
+
+    config = RunConfig.model_validate(run.config)
+    images = data.load(config.data, training.resolve_device(config.training.device))
+    state = checkpoints.load(config, images, run.path / "checkpoint")
+    kind = "started" if state is None else "resumed"
+    state = state or training.init(config, images)
+    plan, about = training.plan(config, images), training.about(config, images, state)
+    run.event(kind, state.step, about=about)
+    pulse.start(state.step, plan, about["device"])
+    recorder = Recorder(run, config, images, pulse)
+    with obeying(run) as asked:
+        ending = None
+        for report in training.train(config, images, state):
+            recorder.report(report)
+            watch(report, plan)
+            if ending := asked():
+                break
+        recorder.close(state)
+    return ending or "finished"
+
+
+@contextmanager
+def obeying(run: Run) -> Iterator[Callable[[], str | None]]:
+    """A function that says whether, and how, the training has been asked to end."""
+    caught: list[int] = []
+    former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def catch(number: int, frame: object) -> None:
+        caught.append(number)
+        signal.signal(number, former[number])
+
+    looked = time.monotonic()
+
+    def asked() -> str | None:
+        nonlocal looked
+        if caught:
+            return "terminated" if signal.SIGTERM in caught else "stopped"
+        if (now := time.monotonic()) - looked < OBEY:
+            return None
+        looked = now
+        if run.requested("stop"):
+            return "stopped"
+        return "paused" if run.requested("pause") else None
+
+    for number in former:
+        signal.signal(number, catch)
+    try:
+        yield asked
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+
+
+def load_torch() -> None:
+    """Load torch, with what must be said to it before anything else.
+
+    Threads that spin while they wait starve the server and the browser beside them; denormal
+    numbers, which weights and moments fill with in time, cost a factor of two.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    import torch
+
+    torch.set_flush_denormal(True)
+
+
+def warm_up(root: Path) -> None:
+    """Load all that a run needs and, unless one waits already, do once what it will do."""
+    load_torch()
+    from infovae_core import checkpoints, data, snapshots, training
+
+    if tickets(root):
+        return
+    config = RunConfig()
+    images = data.load(config.data, training.resolve_device("auto"))
+    report = next(training.train(config, images))
+    snapshots.take(report.state.model, images)
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoints.save(report.state, Path(folder))
+    gc.freeze()  # `free_memory` need not look through torch
+
+
+def free_memory() -> None:
+    """Give back what the last run needed, on the GPU for other processes too."""
+    import torch
+
+    gc.collect()
+    torch.cuda.empty_cache()
+
+
+def device_of(run: Run) -> str:
+    """The device whose slot a run takes; where there is no such device it fails on the CPU's."""
+    from infovae_core import training
+
+    try:
+        device = training.resolve_device(run.config["training"]["device"])
+    except (KeyError, TypeError, ValueError, RuntimeError):
+        return "cpu:0"
+    return f"{device.type}:{device.index or 0}"
+
+
+def explain(error: Exception) -> str:
+    """What went wrong, in one line."""
+    if isinstance(error, ValidationError):
+        return explain_setting(error.errors()[0])
+    text = " ".join(str(error).split())
+    known = isinstance(error, ValueError | ArithmeticError)
+    return text if known and text else f"{type(error).__name__}: {text}"
+
+
+def explain_setting(error: ErrorDetails) -> str:
+    """What pydantic finds wrong with a field, beginning with its name."""
+    field = ".".join(str(part) for part in error["loc"] if part not in OBJECTIVES)
+    what = {
+        "extra_forbidden": "there is no such field; correct its name or remove it",
+        "value_error": str(error.get("ctx", {}).get("error")),
+        "json_invalid": error["msg"],
+    }.get(error["type"], f"{error['msg']}, got {error['input']!r}")
+    return f"{field}: {what}" if field else what
+
+
+@contextmanager
+def output_to(path: Path) -> Iterator[None]:
+    """Send what this process prints, whatever prints it, to the end of a file."""
+    before = [os.dup(number) for number in (1, 2)]
+    try:
+        with path.open("ab") as file:
+            for number in (1, 2):
+                os.dup2(file.fileno(), number)
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for number, old in zip((1, 2), before, strict=True):
+            os.dup2(old, number)
+            os.close(old)
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]))

@@ -1,0 +1,228 @@
+import json
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+
+import pytest
+
+from infovae_core import dispatch, runs
+from infovae_core.runs import RunError
+
+
+@pytest.fixture(autouse=True)
+def one_slot(monkeypatch):
+    monkeypatch.setenv("INFOVAE_SLOTS", "1")
+
+
+@pytest.fixture
+def spawned(monkeypatch):
+    """Roots for which a worker would have been started."""
+    roots = []
+    monkeypatch.setattr(dispatch, "spawn", roots.append)
+    return roots
+
+
+def device_of(run):
+    return run.config.get("device", "cpu:0")
+
+
+def queued(root, **config):
+    run = runs.create(root, config)
+    dispatch.enqueue(run)
+    return run
+
+
+def at_once(function, count=8):
+    start = threading.Barrier(count)
+
+    def wait_and_run(_):
+        start.wait()
+        return function()
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(wait_and_run, range(count)))
+
+
+def test_a_run_launched_by_many_at_once_has_one_ticket(tmp_path):
+    run = runs.create(tmp_path, {})
+    at_once(lambda: dispatch.enqueue(run))
+    assert [runs.holder(ticket) for ticket in runs.tickets(tmp_path)] == [run]
+
+
+def test_a_run_claimed_by_many_at_once_has_one_worker(tmp_path, monkeypatch):
+    monkeypatch.setenv("INFOVAE_SLOTS", "8")
+    run = queued(tmp_path)
+    claims = list(filter(None, at_once(lambda: dispatch.claim(tmp_path, device_of))))
+    assert [claim.run for claim in claims] == [run]
+    assert run.state == "running"
+    assert runs.tickets(tmp_path) == []
+
+
+def test_runs_start_in_order_as_slots_come_free(tmp_path):
+    first, second, third = (queued(tmp_path) for _ in range(3))
+    for run in (first, second, third):
+        with dispatch.claim(tmp_path, device_of) as claimed:
+            assert claimed == run
+            assert dispatch.claim(tmp_path, device_of) is None
+    assert dispatch.claim(tmp_path, device_of) is None
+
+
+def test_there_are_as_many_slots_as_the_environment_says(tmp_path, monkeypatch):
+    monkeypatch.setenv("INFOVAE_SLOTS", "2")
+    first, second, _third = (queued(tmp_path) for _ in range(3))
+    with ExitStack() as claims:
+        for run in (first, second):
+            assert claims.enter_context(dispatch.claim(tmp_path, device_of)) == run
+        assert dispatch.claim(tmp_path, device_of) is None
+
+
+@pytest.mark.parametrize("slots", ["0", "-1", "many", "1.5"])
+def test_a_number_of_slots_that_is_none_is_refused(tmp_path, monkeypatch, slots, spawned):
+    monkeypatch.setenv("INFOVAE_SLOTS", slots)
+    with pytest.raises(RunError, match=f"INFOVAE_SLOTS .* got '{slots}'"):
+        dispatch.launch(runs.create(tmp_path, {}))
+    assert not spawned
+
+
+def test_a_busy_device_holds_up_its_own_runs_only(tmp_path):
+    busy, _waiting = queued(tmp_path), queued(tmp_path)
+    other = queued(tmp_path, device="cuda:1")
+    with dispatch.claim(tmp_path, device_of) as first:
+        assert first == busy
+        with dispatch.claim(tmp_path, device_of) as second:
+            assert second == other
+
+
+def test_a_worker_killed_before_it_took_the_ticket_away_loses_nothing(tmp_path):
+    run = queued(tmp_path)
+    ticket = run.ticket.name
+    with dispatch.claim(tmp_path, device_of):
+        pass  # the kernel frees the locks
+    (tmp_path / runs.HIDDEN / "queue" / ticket).touch()
+    (run.path / "status.json").write_text(json.dumps(run.status | {"heartbeat": 0.0}))
+    assert run.state == "queued"
+    with dispatch.claim(tmp_path, device_of) as again:
+        assert again == run
+
+
+def test_tickets_that_lead_nowhere_are_thrown_away(tmp_path):
+    gone, running, good = (queued(tmp_path) for _ in range(3))
+    gone.path.rename(tmp_path / ".deleted")
+    running.set_status(state="running")
+    with dispatch.claim(tmp_path, device_of) as run:
+        assert run == good
+    assert runs.tickets(tmp_path) == []
+
+
+def test_launching_again_takes_requests_back(tmp_path):
+    run = queued(tmp_path)
+    run.request("stop")
+    run.request("pause")
+    assert runs.tickets(tmp_path) == []
+    dispatch.enqueue(run)
+    assert run.state == "queued"
+    assert not run.requested("stop")
+    assert not run.requested("pause")
+
+
+@pytest.mark.parametrize("state", ["queued", "running"])
+def test_launching_what_is_under_way_changes_nothing(tmp_path, state):
+    run = queued(tmp_path)
+    if state == "running":
+        run.ticket.unlink()
+        run.set_status(state="running")
+    before = runs.tickets(tmp_path)
+    run.path.joinpath("requests", "stop").touch()  # for the worker, which will see it
+    dispatch.enqueue(run)
+    assert runs.tickets(tmp_path) == before
+    assert run.requested("stop")
+
+
+def test_a_finished_run_is_not_launched(tmp_path):
+    run = runs.create(tmp_path, {})
+    run.set_status(state="finished")
+    with pytest.raises(RunError, match="finished; start a new one"):
+        dispatch.enqueue(run)
+    assert runs.tickets(tmp_path) == []
+
+
+def test_a_run_waiting_for_its_own_process_keeps_its_place(tmp_path):
+    mine = runs.create(tmp_path, {})
+    with dispatch.reserve(mine) as writer:
+        dispatch.enqueue(mine)
+        younger, elsewhere = queued(tmp_path), queued(tmp_path, device="cuda:0")
+        with dispatch.claim(tmp_path, device_of) as run:
+            assert run == elsewhere  # a worker neither takes mine nor lets a younger run pass it
+        with pytest.raises(RunError, match="one process at a time"), dispatch.reserve(mine):
+            pass
+        with dispatch.claim(tmp_path, device_of, own=writer) as run:
+            assert run == mine
+    with dispatch.claim(tmp_path, device_of) as run:
+        assert run == younger
+
+
+def test_a_process_waits_behind_runs_queued_before_its_own(tmp_path):
+    older, mine = queued(tmp_path), runs.create(tmp_path, {})
+    with dispatch.reserve(mine) as writer:
+        dispatch.enqueue(mine)
+        assert dispatch.claim(tmp_path, device_of, own=writer) is None
+        with dispatch.claim(tmp_path, device_of) as run:
+            assert run == older
+        with dispatch.claim(tmp_path, device_of, own=writer) as run:
+            assert run == mine
+
+
+def test_one_worker_waits_and_is_idle_once_it_is_warm(tmp_path):
+    assert not dispatch.idle(tmp_path)
+    with dispatch.waiting(tmp_path) as warm:
+        assert not dispatch.idle(tmp_path)
+        warm.touch()
+        assert dispatch.idle(tmp_path)
+        with dispatch.waiting(tmp_path) as second:
+            assert second is None
+        assert dispatch.idle(tmp_path)
+    assert not dispatch.idle(tmp_path)
+
+
+def test_what_a_killed_worker_left_does_not_look_idle(tmp_path):
+    with dispatch.waiting(tmp_path) as warm:
+        pass
+    warm.touch()
+    assert not dispatch.idle(tmp_path)
+    with dispatch.waiting(tmp_path):
+        assert not dispatch.idle(tmp_path)
+
+
+def test_a_worker_is_started_only_where_there_is_none(tmp_path, spawned):
+    with dispatch.seat(tmp_path), dispatch.seat(tmp_path):
+        dispatch.ensure(tmp_path)
+    assert spawned == []
+    dispatch.ensure(tmp_path)
+    assert spawned == [tmp_path]
+
+
+def test_a_busy_worker_calls_another_where_there_is_room(tmp_path, spawned):
+    queued(tmp_path), queued(tmp_path)
+    dispatch.relieve(tmp_path, device_of)
+    with dispatch.claim(tmp_path, device_of):
+        dispatch.relieve(tmp_path, device_of)  # one is queued, but the slot is taken
+    with dispatch.waiting(tmp_path):
+        dispatch.relieve(tmp_path, device_of)  # there is one already
+    assert spawned == [tmp_path]
+
+
+def test_a_worker_goes_when_nobody_asks_or_its_code_is_old(tmp_path, spawned, monkeypatch):
+    monkeypatch.setattr(dispatch, "PACKAGE", tmp_path)
+    source, now = tmp_path / "model.py", time.time()
+    source.touch()
+    os.utime(source, (now - 10,) * 2)
+    assert dispatch.unwanted(tmp_path, now)  # whoever wanted it removed the folder
+    dispatch.ensure(tmp_path)
+    assert not dispatch.unwanted(tmp_path, now)
+    assert dispatch.unwanted(tmp_path, now - 11)
+    os.utime(tmp_path / runs.HIDDEN / "keep", (now - 2 * dispatch.KEEP,) * 2)
+    assert not dispatch.unwanted(tmp_path, now)  # it has only just come
+    os.utime(source, (now - 3 * dispatch.KEEP,) * 2)
+    assert dispatch.unwanted(tmp_path, now - 2 * dispatch.KEEP)

@@ -1,0 +1,140 @@
+import math
+import types
+from itertools import pairwise
+
+import pytest
+import torch
+
+from infovae_core import recorder, runs
+from infovae_core.config import RunConfig
+from infovae_core.recorder import Cadence, NotFinite, Pulse, Recorder
+from tests.processes import until
+
+PLAN = types.SimpleNamespace(steps=100, steps_per_epoch=10, epochs=10, batch_size=32)
+
+
+class Clock:
+    """Time that passes when told."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def monotonic(self):
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(recorder.time, "monotonic", clock.monotonic)
+    return clock
+
+
+@pytest.fixture
+def run(tmp_path):
+    return runs.create(tmp_path, RunConfig())
+
+
+def turns(cadence, clock, cost, duration, step=0.01):
+    """Times of the turns that fall due while `duration` seconds pass."""
+    begun, out = clock.now, []
+    while clock.now - begun < duration:
+        if cadence.due:
+            out.append(clock.now - begun)
+            with cadence.turn():
+                clock.now += cost
+        clock.now += step
+    return out
+
+
+@pytest.mark.parametrize("cost", [0.0, 0.01, 0.1, 1.0])
+def test_turns_take_their_share_of_the_time_and_no_more(clock, cost):
+    happened = turns(Cadence(0.4, share=0.05, at_once=True), clock, cost, 200)
+    assert happened[0] == 0
+    assert (len(happened) - 1) * cost <= 0.05 * 200
+    assert len(happened) == pytest.approx(200 / max(0.4, cost / 0.05), rel=0.1)
+
+
+def test_a_growing_cadence_is_due_ever_more_rarely(clock):
+    happened = turns(Cadence(0.4, growth=0.1), clock, 0, 300)
+    assert happened[0] == pytest.approx(0.4, abs=0.02)
+    late = [t for t in happened if t > 10]
+    ratios = [b / a for a, b in pairwise(late)]
+    assert ratios == pytest.approx([1.1] * len(ratios), abs=0.01)
+
+
+def test_the_heart_beats_while_a_step_takes_long(run):
+    with Pulse(run) as pulse:
+        pulse.start(0, PLAN, "cpu")
+        beats = {run.status["heartbeat"]}
+        until(lambda: beats.add(run.status["heartbeat"]) or len(beats) > 3, "a heartbeat")
+        assert run.state == "running"
+    assert run.status["device"] == "cpu"
+
+
+def test_the_heart_goes_on_after_a_write_that_failed(run, monkeypatch):
+    healthy, failures = runs.Run.set_status, []
+
+    def full_disk(self, **changes):
+        if len(failures) < 2:
+            failures.append(changes)
+            raise OSError("no space left on device")
+        healthy(self, **changes)
+
+    with Pulse(run) as pulse:
+        pulse.start(0, PLAN, "cpu")
+        pulse.step = 7
+        monkeypatch.setattr(runs.Run, "set_status", full_disk)
+        until(lambda: run.status["step"] == 7, "a heartbeat")
+    assert len(failures) == 2
+
+
+def test_progress_is_counted_from_all_that_was_trained(run, clock):
+    run.set_status(seconds=50.0)
+    pulse = Pulse(run)
+    pulse.start(20, PLAN, "cpu")
+    for _ in range(40):
+        clock.now += 0.5
+        pulse.step += 2
+        pulse.set()
+    status = run.status
+    assert (status["step"], status["steps"], status["epoch"], status["epochs"]) == (
+        100,
+        100,
+        10,
+        10,
+    )
+    assert status["seconds"] == 70.0
+    assert status["rate"] == pytest.approx(4 * 32)
+
+
+def test_a_checkpoint_that_is_past_saving_is_not_saved(run):
+    pulse = Pulse(run)
+    pulse.start(5, PLAN, "cpu")
+    kept = Recorder(run, RunConfig(), None, pulse)
+    kept.drawn = 5
+    model = torch.nn.Linear(2, 2)
+    with torch.no_grad():
+        model.weight[0, 0] = math.nan
+    with pytest.raises(NotFinite, match=r"weights not finite at step 5; lower .*\(0\.001\)"):
+        kept.close(types.SimpleNamespace(model=model, step=5))
+    assert list((run.path / "checkpoint").iterdir()) == []
+
+
+def test_rows_are_written_once_and_a_loss_that_is_not_finite_ends_the_run(run):
+    for step in (1, 10):
+        run.log({"step": step, "split": "train", "values": {"total": 1.0}})
+    pulse = Pulse(run)
+    pulse.start(5, PLAN, "cpu")
+    kept = Recorder(run, RunConfig(), None, pulse)
+    for step in (10, 20):
+        kept._log(types.SimpleNamespace(split="train", values={"total": 2.0}), step)
+    kept._log(types.SimpleNamespace(split="test", values={"total": 3.0}), 10)
+    got = [(row["step"], row["split"], row["values"]["total"]) for row in run.rows()]
+    assert got == [(1, "train", 1), (10, "train", 1), (20, "train", 2), (10, "test", 3)]
+
+    pulse.step = 30
+    wild = {"total": math.inf, "distortion": 1.0, "mmd": math.nan}
+    with pytest.raises(NotFinite, match="got mmd not finite at step 30"):
+        kept._log(types.SimpleNamespace(split="train", values=wild), 30)
+    assert run.last("train")["values"] == {"total": None, "distortion": 1.0, "mmd": None}
