@@ -38,7 +38,9 @@ def test_the_core_loads_no_streamlit_and_no_plotly(name):
     assert not {"streamlit", "plotly"} & loaded(f"infovae_core.{name}")
 
 
-@pytest.mark.parametrize("name", ["runs", "config", "objectives", "dispatch", "options", "worker", "__main__"])
+@pytest.mark.parametrize(
+    "name", ["runs", "config", "objectives", "dispatch", "options", "worker", "__main__"]
+)
 def test_what_the_web_server_and_the_shell_need_first_loads_no_torch(name):
     assert "torch" not in loaded(f"infovae_core.{name}")
 

@@ -39,9 +39,11 @@ def test_code_in_readme_runs(code, monkeypatch, capsys):
         assert "distortion" in capsys.readouterr().out
 
 
-def test_commands_in_readme_are_understood():
+def test_commands_in_readme_are_understood(tmp_path, monkeypatch):
     from infovae_core.__main__ import main
 
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.json").write_text(blocks("json")[0])
     lines = [shlex.split(line) for block in blocks("bash") for line in block.splitlines()]
     ours = [words[3:] for words in lines if words[:3] == ["python", "-m", "infovae_core"]]
     assert {words[0] for words in ours} == {"train", "list", "resume"}
