@@ -1,0 +1,179 @@
+"""A pydantic model as a form: one widget for each field, and a validated instance back.
+
+Name, range, default and help come from the field (see `fields` for what else it may say); nothing
+here knows what the model is about. The widgets' values are validated before the first one is
+drawn, so that each message stands below its widget and a button may be drawn anywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, Generic, TypeVar
+
+import streamlit as st
+from pydantic import BaseModel, ValidationError
+
+from dashboard import rules
+from dashboard.fields import Leaf, Node, below, take_apart
+from dashboard.words import plain
+
+Model = TypeVar("Model", bound=BaseModel)
+
+SHORT = 14  # characters of a title up to which two neighbours share a row
+VISIBLE = 24  # characters up to which a choice alone in its row shows its options side by side
+
+
+class Form(Generic[Model]):
+    """The widgets of a model, read and validated.
+
+    value     the instance, or None while something is wrong
+    errors    what is wrong, by the path of its field: one sentence each
+    part(p)   the valid instance at a path, or None; the others may be wrong meanwhile
+    said(p)   what the widget at a path says, right or wrong
+    draw(p)   draws what lies at and below the paths, applies, and is not drawn yet
+    fold(p)   the same in an expander, which is marked where something in it is wrong
+    """
+
+    def __init__(self, model: type[Model], key: str) -> None:
+        fills, default = st.session_state.get(key, (0, model()))
+        root = take_apart(default, "", f"{key}.{fills}")
+        self.leaves = tuple(root.leaves())
+        self.errors: dict[str, str] = {}
+        self._key = key
+        self._values = {leaf.path: leaf.value for leaf in self.leaves}
+        self._parts: dict[str, BaseModel | None] = {}
+        self._drawn: set[str] = set()
+        self.value: Model | None = self._validate(root)
+
+    def part(self, path: str) -> BaseModel | None:
+        return self._parts[path]
+
+    def said(self, path: str) -> Any:
+        return self._values[path]
+
+    def draw(self, *paths: str) -> None:
+        for path in paths:
+            due = self._due(path)
+            self._drawn.update(leaf.path for leaf in due)
+            for row in _rows(due):
+                for cell, leaf in zip(st.columns(len(row)), row, strict=True):
+                    with cell:
+                        _widget(leaf, alone=len(row) == 1)
+                self._complain(leaf.path for leaf in row)
+            self._complain(part for part in self._parts if below(part, path))
+
+    def fold(self, title: str, path: str) -> None:
+        wrong = any(leaf.path in self.errors for leaf in self._due(path))
+        mark = " :red[:material/error:]" if wrong else ""
+        with st.expander(f"{title}{mark}", type="compact", key=f"{self._key}.fold.{title}"):
+            self.draw(path)
+
+    def _due(self, path: str) -> list[Leaf]:
+        return [
+            leaf
+            for leaf in self.leaves
+            if below(leaf.path, path) and leaf.path not in self._drawn and self._applies(leaf)
+        ]
+
+    def _applies(self, leaf: Leaf) -> bool:
+        return leaf.is_shown(self._values)
+
+    def _complain(self, paths: Iterator[str]) -> None:
+        for message in dict.fromkeys(self.errors[path] for path in paths if path in self.errors):
+            st.markdown(f":small[:red[:material/error: {plain(message)}]]")
+
+    def _validate(self, node: Node) -> Any:
+        """The instance of a node; where there is none, what is wrong is among the errors."""
+        record, sound = {}, True
+        if node.lead:
+            record[node.tag] = node.lead.value
+        for name, child in node.children.items():
+            if isinstance(child, Node):
+                part = self._validate(child)
+                sound = sound and part is not None
+                record[name] = child.default if part is None else part
+            else:
+                record[name] = self._values[child.path] if self._applies(child) else child.default
+        try:
+            made = type(node.default).model_validate(record)
+        except ValidationError as error:
+            for problem in error.errors():
+                self._blame(node, problem)
+            sound = False
+        self._parts[node.path] = made if sound else None
+        return self._parts[node.path]
+
+    def _blame(self, node: Node, problem: dict[str, Any]) -> None:
+        """Keep a message for the field that is wrong, or for all those that the rule is about."""
+        leaves = {name: leaf for name, leaf in node.children.items() if isinstance(leaf, Leaf)}
+        if problem["loc"] and (leaf := leaves.get(problem["loc"][0])):
+            message = rules.explain(problem, leaf.title, leaf.description)
+            self.errors.setdefault(leaf.path, message)
+            return
+        titles = {name: leaf.title for name, leaf in leaves.items()}
+        about, message = rules.subject(rules.sentence(problem), titles)
+        for path in [leaves[name].path for name in about] or [node.path]:
+            self.errors.setdefault(path, message)
+
+
+def fill(key: str, instance: BaseModel) -> None:
+    """Let the form under `key` show this instance; to be called before the form is made."""
+    fills, _ = st.session_state.get(key, (0, None))
+    st.session_state[key] = (fills + 1, instance)  # new keys: what was typed before is forgotten
+
+
+def _widget(leaf: Leaf, alone: bool) -> None:
+    common = {
+        "label": plain(leaf.title),
+        "key": leaf.key,
+        "help": leaf.help or None,
+        "persist_state": "session",
+    }
+    empty = (leaf.extra or {}).get("empty")
+    match leaf.kind:
+        case "choice":
+            _choice(leaf, common, alone)
+        case "bool":
+            st.toggle(**common, value=leaf.initial)
+        # No limits for the browser: it would keep the last good value in force behind a bad one.
+        case "int":
+            st.number_input(**common, value=leaf.initial, step=1, placeholder=empty)
+        case "float":
+            style = {"step": _step(leaf.default), "format": "%.10g"}
+            st.number_input(**common, value=leaf.initial, placeholder=empty, **style)
+        case _:
+            st.text_input(**common, value=leaf.initial, placeholder=empty)
+
+
+def _choice(leaf: Leaf, common: dict[str, Any], alone: bool) -> None:
+    options = list(leaf.options)
+    common = common | {"options": options, "format_func": leaf.options.__getitem__}
+    few = len(options) > 1 and sum(map(len, leaf.options.values())) <= VISIBLE
+    if alone and few:
+        required = not leaf.optional
+        st.segmented_control(**common, default=leaf.default, required=required, width="stretch")
+    else:
+        index = None if leaf.default is None else options.index(leaf.default)
+        st.selectbox(**common, index=index)
+
+
+def _rows(leaves: Sequence[Leaf]) -> Iterator[Sequence[Leaf]]:
+    """Short neighbours two by two, the others alone."""
+    waiting: list[Leaf] = []
+    for leaf in leaves:
+        short = len(leaf.title) <= SHORT and leaf.kind != "bool" and not leaf.leads
+        if waiting and not short:
+            yield waiting
+            waiting = []
+        waiting.append(leaf)
+        if not short or len(waiting) == 2:
+            yield waiting
+            waiting = []
+    if waiting:
+        yield waiting
+
+
+def _step(value: float | None) -> float:
+    """A tenth of the value's power of ten: 1 for 10, 0.0001 for 0.001."""
+    return 10.0 ** (math.floor(math.log10(abs(value))) - 1) if value else 0.1

@@ -1,0 +1,60 @@
+"""The live view of a run: a canvas component that pulls what is new from `dashboard.api`.
+
+Python says which run and which colours; everything else goes from the server's routes to the
+browser, so that watching a run costs no run of the page's script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import streamlit as st
+
+from dashboard import api
+from dashboard.palette import ALL
+
+# The component is a few lines that load the view from the server, once for each version of it.
+# Relative addresses would lead nowhere: Streamlit runs this from a blob.
+LOADER = """
+export default async function (component) {
+  const url = new URL(component.data.module, document.baseURI);
+  const { mount } = await import(url.href);
+  return mount(component);
+}
+"""
+
+_component = st.components.v2.component(
+    "infovae_live",
+    html='<div class="lab" style="min-height: 560px"></div>',  # the page does not jump on loading
+    js=LOADER,
+)
+
+
+def view(
+    run_id: str | None,
+    *,
+    state: str | None = None,
+    palette: Mapping[str, Any] = ALL,
+    key: str = "live",
+    height: int | None = None,
+    on_state_change: Callable[[], Any] = lambda: None,
+) -> Any:
+    """Show a run while it trains and after, or, with None, what there will be to see.
+
+    `state` is what the page took the run's state to be: where the view hears of another, the page
+    runs again, with the news as `state` of the result. `palette["classes"]` colours the classes.
+    The view is `height` pixels high, or as high as the window leaves room for.
+    """
+    return _component(
+        key=key,
+        data={
+            "run": run_id,
+            "state": state,
+            "palette": list(palette["classes"]),
+            "height": height,
+            "api": "/api",
+            "module": f"/api/live/{api.assets_version()}/main.js",
+        },
+        on_state_change=on_state_change,
+    )

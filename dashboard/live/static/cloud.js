@@ -1,0 +1,106 @@
+/** The codes of a snapshot, moving from where they were drawn last to where they are now. */
+
+const DURATION = 350; // ms
+const FRAME = 40; // ms between pictures: smooth enough, at a part of the cost of every frame
+
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+export class Cloud {
+  /** `changed()` is called for every picture to be drawn. */
+  constructor(changed) {
+    this.changed = changed;
+    this.clear();
+  }
+
+  clear() {
+    cancelAnimationFrame(this.frame);
+    this.frame = 0;
+    Object.assign(this, { labels: [], splits: [], origin: null, target: null });
+    this.#be({ points: [], centers: null, density: null, reach: 1, width: 1, spread: 0 });
+  }
+
+  get count() {
+    return this.labels.length;
+  }
+
+  /** Go to the codes of `snapshot`, in a frame of that `reach`, with so many classes. */
+  go(snapshot, reach, classes) {
+    const { points, labels, splits, density, width } = snapshot;
+    const same = points.length === this.points.length && labels.length === this.count;
+    this.labels = labels;
+    this.splits = splits;
+    const centers = medians(points, labels, classes);
+    this.target = { points, centers, density, reach, width, spread: Math.max(...points.map(range)) };
+    this.origin = same && !still.matches ? this.shape : this.target;
+    this.started = performance.now();
+    this.#settle(0);
+    if (this.origin !== this.target) this.#next();
+    this.changed();
+  }
+
+  close() {
+    cancelAnimationFrame(this.frame);
+  }
+
+  #next() {
+    this.frame ||= requestAnimationFrame((now) => this.#move(now));
+  }
+
+  #move(now) {
+    this.frame = 0;
+    const passed = Math.min(1, (now - this.started) / DURATION);
+    if (passed === 1 || now - (this.drawn ?? 0) >= FRAME) {
+      this.drawn = now;
+      this.#settle(1 - (1 - passed) ** 3);
+      this.changed();
+    }
+    if (passed < 1) this.#next();
+  }
+
+  /** Be the given share of the way from origin to target. */
+  #settle(share) {
+    const { origin, target } = this;
+    if (share === 1 || origin === target) {
+      this.#be(target);
+      return;
+    }
+    const number = (name) => origin[name] + (target[name] - origin[name]) * share;
+    const axes = (name) => target[name].map((axis, i) => blend(origin[name][i], axis, share));
+    this.#be({
+      points: axes("points"),
+      centers: axes("centers"),
+      density: target.density && blend(origin.density, target.density, share),
+      reach: number("reach"),
+      width: number("width"),
+      spread: number("spread"),
+    });
+  }
+
+  #be(shape) {
+    this.shape = shape;
+    Object.assign(this, shape);
+  }
+}
+
+function blend(a, b, share) {
+  return b.map((value, i) => a[i] + (value - a[i]) * share);
+}
+
+/** The distance between the 5th and the 95th hundredth of the values. */
+function range(values) {
+  const sorted = values.filter(Number.isFinite).sort();
+  const at = (share) => sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
+  return at(0.95) - at(0.05);
+}
+
+/** Median code of each class, an array for each axis. */
+function medians(points, labels, classes) {
+  const members = Array.from({ length: classes }, () => []);
+  labels.forEach((label, i) => members[label]?.push(i));
+  return points.map((axis) =>
+    Float32Array.from(members, (indices) => {
+      const sorted = Float32Array.from(indices, (i) => axis[i]).sort();
+      return sorted[sorted.length >> 1] ?? NaN;
+    }),
+  );
+}

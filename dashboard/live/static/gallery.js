@@ -1,0 +1,153 @@
+/** Grids of images: originals above their reconstructions, or samples from the prior. */
+
+import { count } from "./format.js";
+import { mix } from "./theme.js";
+import { Surface } from "./surface.js";
+
+const GAP = 2; // px between images
+const APART = 10; // px between rows of pairs
+const MARK = 16; // px for the names of the rows of a pair
+const USUAL = 34; // px of an image, where there is a choice
+const LARGEST = 72;
+const CRISP = 3; // from so many pixels a pixel on, images are enlarged by whole numbers
+
+export class Gallery {
+  /**
+   * `rows` names the images of a group, from top to bottom: [["originals", "x"], …]. `usual` is the
+   * number of images to leave room for, and `blank` what to say, while there are none.
+   */
+  constructor(section, { theme, rows, usual, blank }) {
+    Object.assign(this, { theme, rows, usual, blank });
+    this.surface = new Surface(section.querySelector(".stage"), (...c) => this.#draw(...c));
+    this.clear();
+  }
+
+  clear() {
+    Object.assign(this, { images: {}, sheets: {}, step: null });
+    this.surface.invalidate();
+  }
+
+  /** Show the images of a snapshot; those that it leaves out stay as they were. */
+  show({ images, step }) {
+    this.step = step;
+    for (const [name] of this.rows) {
+      if (!images[name]) continue;
+      this.images[name] = images[name];
+      this.sheets[name] = this.#paint(images[name]);
+    }
+    this.surface.invalidate();
+  }
+
+  /** Draw again in the theme's colours. */
+  refresh() {
+    for (const name of Object.keys(this.images)) this.sheets[name] = this.#paint(this.images[name]);
+    this.surface.invalidate();
+  }
+
+  describe(text) {
+    return this.step === null ? this.blank : `${text} at step ${count(this.step)}.`;
+  }
+
+  close() {
+    this.surface.close();
+  }
+
+  /** All images of a kind on one sheet, below each other, in the theme's ink where they are grey. */
+  #paint({ shape: [number, height, width, channels = 1], data, grey }) {
+    const sheet = new OffscreenCanvas(width, Math.max(1, height * number));
+    const pixels = new ImageData(width, Math.max(1, height * number));
+    const ramp = Array.from({ length: 16 }, (_, level) =>
+      channels === 1 ? mix(this.theme.tile, this.theme.ink, level / 15) : Array(3).fill(level * grey),
+    );
+    for (let i = 0; i < number * height * width; i++) {
+      for (let channel = 0; channel < 3; channel++) {
+        pixels.data[4 * i + channel] = ramp[data[channels === 1 ? i : channels * i + channel]][channel];
+      }
+      pixels.data[4 * i + 3] = 255;
+    }
+    sheet.getContext("2d").putImageData(pixels, 0, 0);
+    return sheet;
+  }
+
+  #draw(context, width, height, ratio) {
+    const [number, h, w] = this.images[this.rows[0][0]]?.shape ?? [this.usual, 8, 8];
+    const grid = fit(width, height, ratio, number, this.rows.length, w, h);
+    context.imageSmoothingEnabled = !grid.crisp;
+    context.imageSmoothingQuality = "high";
+    for (let i = 0; i < Math.min(number, grid.columns * grid.groups); i++) {
+      const [group, column] = [Math.floor(i / grid.columns), i % grid.columns];
+      this.rows.forEach(([name], row) => {
+        const x = grid.left + column * (grid.width + GAP);
+        const y = grid.top + group * grid.pitch + row * (grid.height + GAP);
+        this.#drawImage(context, name, i, { x, y, w, h, width: grid.width, height: grid.height });
+      });
+    }
+    this.#drawMarks(context, grid);
+    this.surface.canvas.dataset.images = Math.min(number, grid.columns * grid.groups);
+  }
+
+  #drawImage(context, name, i, { x, y, w, h, width, height }) {
+    const sheet = this.sheets[name];
+    if (sheet) {
+      context.drawImage(sheet, 0, i * h, w, h, x, y, width, height);
+    } else {
+      context.fillStyle = this.theme.grid;
+      context.globalAlpha = 0.5;
+      context.fillRect(x, y, width, height);
+      context.globalAlpha = 1;
+    }
+  }
+
+  #drawMarks(context, grid) {
+    context.fillStyle = this.theme.muted;
+    context.textAlign = "left";
+    context.textBaseline = "middle";
+    context.font = `italic ${this.theme.face(13)}`;
+    for (let group = 0; group < grid.groups; group++) {
+      this.rows.forEach(([, mark], row) => {
+        const y = grid.top + group * grid.pitch + row * (grid.height + GAP) + grid.height / 2;
+        if (mark) context.fillText(mark, grid.left - MARK, y);
+      });
+    }
+  }
+}
+
+/**
+ * A grid that covers the canvas well, of images of about the usual size, in whole pixels of the
+ * screen. Images much smaller than their cells grow by whole numbers only, so that all their
+ * pixels are equally large.
+ */
+function fit(width, height, ratio, number, rows, w, h) {
+  const mark = rows > 1 ? MARK : 0;
+  const apart = rows > 1 ? APART : GAP;
+  const grids = [];
+  for (let columns = 1; columns <= number; columns++) {
+    const room = (width - mark - (columns - 1) * GAP) / columns;
+    for (let groups = 1; (groups - 1) * columns < number; groups++) {
+      const each = (height - (groups - 1) * apart) / groups;
+      const tall = Math.min((each - (rows - 1) * GAP) / rows, LARGEST);
+      const largest = ratio * Math.min(room / w, tall / h);
+      const crisp = largest >= CRISP;
+      const scale = (crisp ? Math.floor(largest) : Math.floor(largest * w) / w) / ratio;
+      const area = Math.min(number, columns * groups) * scale * scale;
+      if (scale > 0) grids.push({ columns, groups, crisp, scale, area });
+    }
+  }
+  const enough = 0.75 * Math.max(...grids.map((grid) => grid.area));
+  const oddity = ({ scale }) => Math.abs(Math.log((scale * h) / USUAL));
+  const best = grids
+    .filter(({ area }) => area >= enough)
+    .reduce((a, b) => (oddity(b) < oddity(a) || (oddity(b) === oddity(a) && b.area > a.area) ? b : a));
+  const [cellWidth, cellHeight] = [w * best.scale, Math.round(h * best.scale * ratio) / ratio];
+  const pitch = rows * cellHeight + (rows - 1) * GAP + apart;
+  const used = best.columns * (cellWidth + GAP) - GAP;
+  const whole = (value) => Math.round(value * ratio) / ratio;
+  return {
+    ...best,
+    width: cellWidth,
+    height: cellHeight,
+    pitch,
+    left: whole(mark + (width - mark - used) / 2),
+    top: whole(Math.max(0, (height - best.groups * pitch + apart) / 2)),
+  };
+}

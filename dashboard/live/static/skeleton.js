@@ -1,0 +1,80 @@
+/** The elements of the view; they are made once and stay. */
+
+const HELP = {
+  curves: `
+    <p>What is minimised, and the terms it is a weighted sum of, each on its own scale and
+    unweighted.</p>
+    <p><b>Solid</b>: training images, averaged over the steps since the last point.
+    <b>Dashed</b>: held-out images, at the end of each epoch. The first
+    4 % of the steps may lie outside of the picture; zoom in or press <b>log</b> to see them.</p>
+    <p>Point to read values. Drag or turn the wheel to zoom, double-click for all of it.
+    Keys: ← → read, + − zoom, 0 all.</p>`,
+  plane: `
+    <p>Each point is the mean μ(x) of the code of one image, coloured by class; the name of a
+    class stands at its median.</p>
+    <p>The dashed circles are the prior p(z) = N(0, I) at 1σ and 2σ. Where the cloud of all codes,
+    the aggregated posterior q(z), matches the prior, samples look like data.</p>
+    <p>Drag to move, turn the wheel to zoom, double-click for all of it. Keys: arrows, + −, 0.</p>`,
+  pairs: `
+    <p><b>x</b>: images that were not trained on. <b>x̂</b>: the same after being encoded to the mean
+    of their code and decoded again.</p>
+    <p>What is lost between them is the distortion.</p>`,
+  samples: `
+    <p>The decoder's means for z drawn from the prior N(0, I), always for the same draws, so that one
+    sees a sample change.</p>
+    <p>They are good where the codes fill the prior and leave no gaps.</p>`,
+};
+
+const panel = (name, title, tools, stage, foot = "") => `
+  <section class="panel ${name}" aria-labelledby="${name}-title">
+    <header>
+      <h3 id="${name}-title">${title}</h3>
+      <button type="button" class="help" popovertarget="${name}-help" aria-label="Help: ${title}">?</button>
+      <div class="tools">${tools}</div>
+    </header>
+    <div class="stage">${stage}</div>
+    ${foot}
+    <div id="${name}-help" class="helptext" popover>${HELP[name]}</div>
+  </section>`;
+
+const canvas = (label, keys = "") => `<canvas role="img" aria-label="${label}" ${keys}></canvas>`;
+
+const RESET = `<button type="button" class="tool reset" disabled>Show all</button>`;
+const STAMP = `<span class="stamp"></span>`;
+
+export const SKELETON = `
+  <div class="strip">
+    <span class="state"><i></i><b role="status"></b></span>
+    <span class="saying" hidden></span>
+    <span data-fact="epoch" hidden>epoch <b></b> / <i></i></span>
+    <span data-fact="step" hidden>step <b></b> / <i></i></span>
+    <span data-fact="rate" hidden><b></b> images/s</span>
+    <span data-fact="left" hidden><b></b> left</span>
+    <span data-fact="took" hidden>trained for <b></b></span>
+    <span class="link" hidden>reconnecting …</span>
+    <div class="bar" role="progressbar" aria-label="Progress" aria-valuemin="0" aria-valuemax="100"><i></i></div>
+  </div>
+  <div class="panels">
+    ${panel(
+      "curves",
+      "What the loss is made of",
+      `${RESET}<button type="button" class="tool log" aria-pressed="false">log</button>`,
+      canvas("Curves", 'tabindex="0"'),
+      '<div class="legend" role="group" aria-label="Curves shown"></div>',
+    )}
+    ${panel(
+      "plane",
+      "Where the encoder puts the digits",
+      `<span class="axes" hidden>
+         <button type="button" class="tool pca" aria-pressed="true">PCA</button>
+         <select class="tool" aria-label="Axis across"></select>
+         <select class="tool" aria-label="Axis up"></select>
+       </span>${STAMP}`,
+      `${canvas("Latent plane", 'tabindex="0"')}${RESET}
+       <p class="hint" hidden></p><div class="tip" aria-hidden="true" hidden></div>`,
+      '<div class="legend" role="group" aria-label="Codes shown"></div>',
+    )}
+    ${panel("pairs", "Unseen digits, and what comes back", STAMP, canvas("Reconstructions"))}
+    ${panel("samples", "New digits, drawn from the prior", STAMP, canvas("Samples"))}
+  </div>
+  <div class="announcer" aria-live="polite"></div>`;

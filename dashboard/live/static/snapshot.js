@@ -1,0 +1,40 @@
+/** Snapshots as they travel: a header of JSON, then arrays that lie side by side. */
+
+const TYPES = { u1: Uint8Array, u2: Uint16Array, i2: Int16Array, f4: Float32Array };
+const NO_POINT = 65535; // stands for a coordinate that is not finite
+
+/** Read the bytes of a snapshot; its arrays lie on them. */
+export function unpack(buffer) {
+  const length = new DataView(buffer).getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  const parts = {};
+  for (const [name, [type, shape, offset]] of Object.entries(header.arrays)) {
+    const size = shape.reduce((product, n) => product * n, 1);
+    parts[name] = { shape, data: new TYPES[type](buffer, 4 + length + offset, size) };
+  }
+  const { step, axes, grey, width } = header;
+  return {
+    step,
+    axes,
+    width, // of the density: it reaches from -width to width
+    points: coordinates(parts.points, header),
+    labels: parts.label.data,
+    splits: parts.split.data,
+    density: parts.density?.data,
+    images: Object.fromEntries(
+      ["originals", "reconstructions", "samples"]
+        .filter((name) => name in parts)
+        .map((name) => [name, { ...parts[name], grey }]),
+    ),
+  };
+}
+
+/** Coordinates of the points, an array for each axis; NaN where there was no number. */
+function coordinates({ shape: [count, axes], data }, { low, scale }) {
+  return Array.from({ length: axes }, (_, axis) =>
+    Float32Array.from({ length: count }, (_, i) => {
+      const level = data[i * axes + axis];
+      return level === NO_POINT ? NaN : low[axis] + scale[axis] * level;
+    }),
+  );
+}

@@ -1,0 +1,63 @@
+/** The page's colours, read from Streamlit's variables, for canvases that know no CSS. */
+
+const probe = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+
+/** Okabe and Ito 2008; on dark ground their sky blue stands in for their blue. */
+const TERMS = {
+  light: ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00"],
+  dark: ["#56b4e9", "#d55e00", "#009e73", "#cc79a7", "#e69f00"],
+};
+
+export class Theme {
+  constructor(element) {
+    this.element = element;
+    this.read();
+  }
+
+  /** Read the colours anew. */
+  read() {
+    const style = getComputedStyle(this.element);
+    const variable = (name, otherwise) =>
+      style.getPropertyValue(`--st-${name}`).trim() || otherwise;
+    this.font = variable("font", "sans-serif");
+    this.ink = rgb(variable("text-color", "#31333f"));
+    this.paper = rgb(variable("background-color", "#ffffff"));
+    this.dark = luminance(this.paper) < luminance(this.ink);
+    this.terms = TERMS[this.dark ? "dark" : "light"];
+    this.text = css(this.ink);
+    this.background = css(this.paper);
+    this.muted = css(mix(this.paper, this.ink, 0.66));
+    this.line = css(mix(this.paper, this.ink, 0.28));
+    this.grid = css(mix(this.paper, this.ink, 0.09));
+    this.tile = mix(this.paper, this.ink, 0.045);
+  }
+
+  /** A colour of the run's quantities: the total is the text's, the terms have their own. */
+  quantity(index) {
+    return index === 0 ? this.text : this.terms[(index - 1) % this.terms.length];
+  }
+
+  /** A CSS font of so many pixels. */
+  face(size, weight = 400) {
+    return `${weight} ${size}px ${this.font}`;
+  }
+}
+
+const known = new Map();
+
+/** Any CSS colour as [red, green, blue]. */
+export function rgb(color) {
+  if (!known.has(color)) {
+    probe.clearRect(0, 0, 1, 1);
+    probe.fillStyle = color;
+    probe.fillRect(0, 0, 1, 1);
+    known.set(color, [...probe.getImageData(0, 0, 1, 1).data.slice(0, 3)]);
+  }
+  return known.get(color);
+}
+
+export const mix = (a, b, share) => a.map((value, i) => Math.round(value + (b[i] - value) * share));
+
+const css = ([r, g, b]) => `rgb(${r} ${g} ${b})`;
+
+const luminance = ([r, g, b]) => 0.2126 * r + 0.7152 * g + 0.0722 * b;

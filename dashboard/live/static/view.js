@@ -1,0 +1,220 @@
+/** The live view: a strip and four panels that follow one run. */
+
+import { Curves } from "./curves.js";
+import { Feed } from "./feed.js";
+import { count } from "./format.js";
+import { Gallery } from "./gallery.js";
+import { History } from "./history.js";
+import { Plane } from "./plane.js";
+import { Settings } from "./settings.js";
+import { SKELETON } from "./skeleton.js";
+import { Strip, write } from "./strip.js";
+import { Theme } from "./theme.js";
+
+const DESCRIBE = 2000; // ms between changes of the text that screen readers find
+const LOWEST = 560; // px
+const HIGHEST = 1100;
+const STACKED = 640; // px of width up to which the style sheet stacks the panels
+const HELP_WIDTH = 300; // px, as in the style sheet
+const MARGIN = 16; // px that the view leaves free at the window's bottom
+const HINTS = {
+  none: "Press Train to watch the encoder find the digits.",
+  queued: "Waiting for its turn.",
+  running: "Loading data and model …",
+};
+
+export class View {
+  constructor(root) {
+    root.innerHTML = SKELETON;
+    this.root = root;
+    this.theme = new Theme(root);
+    this.settings = new Settings();
+    this.history = new History();
+    this.state = null;
+    this.about = null;
+    const find = (selector) => root.querySelector(selector);
+    const shared = { theme: this.theme, settings: this.settings };
+    this.strip = new Strip(find(".strip"));
+    this.hint = find(".hint");
+    this.announcer = find(".announcer");
+    this.curves = new Curves(find(".curves"), {
+      ...shared,
+      announce: (text) => write(this.announcer, text),
+    });
+    this.plane = new Plane(find(".plane"), {
+      ...shared,
+      turned: () => this.feed.wake(),
+    });
+    this.pairs = new Gallery(find(".pairs"), {
+      ...shared,
+      rows: [["originals", "x"], ["reconstructions", "x̂"]],
+      usual: 40,
+      blank: "Held-out images above their reconstructions; none yet.",
+    });
+    this.samples = new Gallery(find(".samples"), {
+      ...shared,
+      rows: [["samples", ""]],
+      usual: 100,
+      blank: "Images decoded from draws of the prior; none yet.",
+    });
+    this.feed = new Feed({
+      news: (news) => this.#hear(news),
+      snapshot: (snapshot) => this.#picture(snapshot),
+      link: (connected) => this.strip.connected(connected),
+      axes: () => this.plane.wantedAxes,
+      asked: () => (root.dataset.polls = Number(root.dataset.polls ?? 0) + 1),
+    });
+    this.onresize = () => {
+      this.#fit();
+      this.#refresh();
+    };
+    window.addEventListener("resize", this.onresize);
+    this.#placeHelp();
+  }
+
+  /** Called for new data from Python and for a new theme. */
+  update(data, report) {
+    const { run } = data;
+    this.height = data.height;
+    this.report = report;
+    this.palette = data.palette;
+    this.known = data.state;
+    this.reported = null;
+    this.theme.read();
+    if (!this.settings.key || run !== this.run) this.#open(data.api, run);
+    else if (data.state !== this.state) this.feed.wake();
+    this.plane.introduce(this.about, this.palette);
+    this.#refresh();
+    this.#fit();
+  }
+
+  close() {
+    window.removeEventListener("resize", this.onresize);
+    clearTimeout(this.describing);
+    for (const part of [this.feed, ...this.panels]) part.close();
+  }
+
+  get panels() {
+    return [this.curves, this.plane, this.pairs, this.samples];
+  }
+
+  /** Turn to another run, or to none. */
+  #open(api, run) {
+    this.run = run;
+    this.state = this.reported = null;
+    if (run === null) this.about = null; // else most of it is likely to stay: nothing jumps
+    this.settings.open(run);
+    this.history.clear();
+    this.plane.show(null);
+    this.pairs.clear();
+    this.samples.clear();
+    this.curves.show(this.history, this.about);
+    this.strip.show(run === null ? "none" : "", {});
+    this.strip.connected(true);
+    this.#hintAt(run ? "" : "none");
+    this.#stamp(null);
+    Object.assign(this.root.dataset, { run: run ?? "", state: "", rows: 0, snapshot: "" });
+    this.feed.follow(api, run);
+  }
+
+  #hear(news) {
+    const { state, status, about, first, rows } = news;
+    const changed = about && JSON.stringify(about) !== JSON.stringify(this.about);
+    this.state = state;
+    this.about = about ?? this.about;
+    this.history.add(first, rows);
+    this.strip.show(state, status);
+    if (changed) this.plane.introduce(about, this.palette);
+    if (changed || rows.length) this.curves.show(this.history, this.about);
+    if (!this.root.dataset.snapshot) this.#hintAt(state);
+    Object.assign(this.root.dataset, { state, rows: this.history.length });
+    this.#tell(state);
+    this.#describeSoon();
+    this.#fit();
+  }
+
+  #picture(snapshot) {
+    this.plane.show(snapshot);
+    this.pairs.show(snapshot);
+    this.samples.show(snapshot);
+    this.#hintAt("");
+    this.#stamp(snapshot.step);
+    this.root.dataset.snapshot = snapshot.step;
+    this.#describeSoon();
+  }
+
+  /** Let the page know of a state that it does not know yet; it runs again and shows other buttons. */
+  #tell(state) {
+    if (state === this.known || state === this.reported) return;
+    this.reported = state;
+    this.report(state);
+  }
+
+  #hintAt(state) {
+    const text = HINTS[state] ?? "";
+    write(this.hint, text);
+    this.hint.hidden = !text;
+  }
+
+  /** Say which step the pictures are of. */
+  #stamp(step) {
+    for (const stamp of this.root.querySelectorAll(".stamp")) {
+      write(stamp, step === null ? "" : `step ${count(step)}`);
+    }
+  }
+
+  #refresh() {
+    for (const panel of this.panels) panel.refresh();
+    this.#describeSoon();
+  }
+
+  #describeSoon() {
+    this.describing ??= setTimeout(() => {
+      this.describing = undefined;
+      const texts = [
+        [this.curves, this.curves.describe()],
+        [this.plane, this.plane.describe()],
+        [this.pairs, this.pairs.describe("Held-out images above their reconstructions")],
+        [this.samples, this.samples.describe("Images decoded from draws of the prior")],
+      ];
+      for (const [panel, text] of texts) panel.surface.canvas.setAttribute("aria-label", text);
+    }, DESCRIBE);
+  }
+
+  /** Fill what the window leaves below the view's top, so that nothing needs to be scrolled. */
+  #fit() {
+    const scrolled = scroller(this.root)?.scrollTop ?? 0;
+    const top = this.root.getBoundingClientRect().top + scrolled;
+    const free = Math.round(window.innerHeight - top - MARGIN);
+    const fitting = this.height ?? Math.min(Math.max(free, LOWEST), HIGHEST);
+    const height = this.root.clientWidth > STACKED ? `${fitting}px` : "auto";
+    if (this.fitted === height) return;
+    this.fitted = height;
+    this.root.style.setProperty("--height", height);
+  }
+
+  /** Open each help text beside its button: below it, or above it in the window's lower half. */
+  #placeHelp() {
+    for (const button of this.root.querySelectorAll(".help")) {
+      const help = button.popoverTargetElement;
+      help.onbeforetoggle = () => {
+        const { left, top, bottom } = button.getBoundingClientRect();
+        const { innerWidth, innerHeight } = window;
+        const below = top < innerHeight / 2;
+        help.style.left = `${Math.max(8, Math.min(left - 8, innerWidth - HELP_WIDTH - 8))}px`;
+        help.style.top = below ? `${bottom + 6}px` : "auto";
+        help.style.bottom = below ? "auto" : `${innerHeight - top + 6}px`;
+      };
+    }
+  }
+}
+
+/** The element that scrolls the page under `node`, which may lie in a shadow tree. */
+function scroller(node) {
+  for (let at = node; at; at = at.parentElement ?? at.getRootNode().host) {
+    if (at.scrollHeight > at.clientHeight && /auto|scroll/.test(getComputedStyle(at).overflowY)) {
+      return at;
+    }
+  }
+  return null;
+}

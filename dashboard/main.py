@@ -1,0 +1,43 @@
+"""The frame around the pages."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import forms, live, state  # noqa: F401  # what pages need, before the freeze
+from infovae_core import worker  # noqa: F401
+
+HERE = Path(__file__).parent
+# The live view is to fit a laptop's screen, so the frame gives up its wide margins.
+COMPACT = """<style>
+.stMainBlockContainer { padding-left: 1.5rem; padding-right: 1.5rem; }
+</style>"""
+
+st.set_page_config(
+    page_title="InfoVAE Lab",
+    page_icon=HERE / "mark.svg",
+    layout="wide",
+    initial_sidebar_state=320,
+    menu_items={"About": "**InfoVAE Lab**: information-maximising VAEs, watched while they learn."},
+)
+state.settle()
+st.logo(HERE / "logo.svg", icon_image=HERE / "mark.svg", size="large")
+st.html(COMPACT)
+st.navigation(
+    [
+        st.Page(
+            state.TRAIN,
+            title="Train",
+            icon=":material/model_training:",
+            default=True,
+            help="Choose settings, train a model and watch it learn.",
+        ),
+        st.Page(
+            state.RUNS,
+            title="Runs",
+            icon=":material/list:",
+            help="Every run: open, rename, resume or delete it.",
+        ),
+    ],
+    position="top",
+).run()

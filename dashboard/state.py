@@ -1,0 +1,237 @@
+"""The run in view, the links between pages, and what all viewers share."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+from pydantic import ValidationError
+from streamlit.errors import StreamlitAPIException
+
+from dashboard import forms, palette, words
+from infovae_core import runs
+from infovae_core.config import RunConfig
+
+PAGES = Path(__file__).parent.parent / "pages"
+TRAIN, RUNS = PAGES / "train.py", PAGES / "runs.py"
+FORM = "config"  # the settings in the sidebar
+
+
+@functools.cache
+def settle() -> None:
+    """Once in this process: exempt what is loaded by now from garbage collection.
+
+    Streamlit collects all generations after each run of a script, and walking through every module
+    each time is most of what a refresh would cost.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+# The address.
+
+
+def run_in_view(root: Path) -> tuple[str | None, runs.Run | None]:
+    """The id that the address asks for, and its run if there is one.
+
+    Who comes back from another page, whose links name no run, finds the run left behind; who goes
+    back to an address without a run finds none.
+    """
+    asked, before = st.query_params.get("run"), came_from("train")
+    if asked is None and before not in (None, "train"):
+        left = st.session_state.get("left")
+        if left and find(root, left):
+            st.query_params["run"] = asked = left
+    st.session_state["left"] = asked
+    return asked, find(root, asked) if asked else None
+
+
+def came_from(page: str) -> str | None:
+    """The page that this session was on before; from now on it is on `page`."""
+    before = st.session_state.get("page")
+    st.session_state["page"] = page
+    return before
+
+
+def view(run: runs.Run) -> None:
+    """Put `run` into the address."""
+    st.query_params["run"] = st.session_state["left"] = run.id
+
+
+def find(root: Path, id: str) -> runs.Run | None:
+    """The run of that id, or None."""
+    with suppress(runs.RunError):
+        return runs.find(root, id)
+    return None
+
+
+def attempt(action: Callable[..., Any], *args: Any) -> Any:
+    """Do what a button asks for; why it was refused is said by `say_refusal`."""
+    try:
+        return action(*args)
+    except (runs.RunError, OSError) as error:
+        st.session_state["refused"] = str(error)
+        return None
+
+
+def say_refusal() -> None:
+    """Say once why the last button was refused."""
+    if "refused" in st.session_state:
+        st.error(words.plain(st.session_state.pop("refused")), icon=":material/error:")
+
+
+def link(label: str, page: Path, help: str | None = None, **address: str) -> None:
+    """A link to another page; only its label where this page stands without the frame."""
+    try:
+        st.page_link(page, label=f":blue[{label}]", help=help, query_params=address or None)
+    except StreamlitAPIException:
+        st.markdown(label)
+
+
+# The settings.
+
+
+def adopt(run: runs.Run | None) -> None:
+    """Begin a session's settings, from those of the run that it was opened on if there is one."""
+    if FORM not in st.session_state:
+        forms.fill(FORM, RunConfig())
+        if run is not None:
+            with suppress(runs.RunError, ValidationError):
+                copy(run)
+
+
+def copy(run: runs.Run) -> None:
+    """Put a run's settings into the form.
+
+    Raises: RunError, ValidationError where this version cannot read them.
+    """
+    forms.fill(FORM, _settings(run))
+
+
+def differs(run: runs.Run, config: RunConfig | None) -> bool:
+    """Whether the form says something else than what the run was asked to do."""
+    with suppress(runs.RunError, ValidationError):
+        return config is None or _settings(run) != config.model_copy(update={"label": ""})
+    return False  # nothing that could be copied
+
+
+def _settings(run: runs.Run) -> RunConfig:
+    """What makes a run what it is: all but its label."""
+    return RunConfig.model_validate(run.config | {"label": ""})
+
+
+def just_started(run: runs.Run | None, config: RunConfig) -> bool:
+    """Whether `run` is this config's, begun a moment ago: then a second click says nothing new."""
+    if run is None or time.time() - (run.status["created"] or 0) > 1:
+        return False
+    with suppress(runs.RunError):
+        return run.config == config.model_dump(mode="json")
+    return False
+
+
+# The list of runs, read once for all viewers.
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a line of the list says of a run."""
+
+    run: runs.Run
+    label: str
+    state: str
+    status: Mapping[str, Any]
+    objective: Mapping[str, Any]
+    data: str
+    problem: str  # why the run cannot be read, or ""
+
+    @property
+    def name(self) -> str:
+        """What to call the run."""
+        return self.label or self.run.id
+
+    @property
+    def model(self) -> str:
+        """The objective with its colour and coefficients, as Markdown."""
+        chip = palette.chip(self.objective.get("name"))
+        return f"{chip} {words.plain(' '.join(words.objective(self.objective)))}"
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the run was asked for."""
+        created = self.status["created"]
+        return None if created is None else max(0.0, time.time() - created)
+
+    def matches(self, text: str) -> bool:
+        """Whether every word of `text` occurs in the line."""
+        line = f"{self.label} {self.run.id} {self.data} {self.objective} {self.problem}".casefold()
+        return all(word in line for word in text.casefold().split())
+
+
+def summaries(root: Path) -> list[Summary]:
+    """All runs in `root`, newest first; what has not changed is not read again."""
+    waiting = {runs.holder(ticket).id for ticket in runs.tickets(root)}
+    return [_summary(run, run.id in waiting) for run in runs.list_runs(root)]
+
+
+def summary(run: runs.Run) -> Summary:
+    """One line of the list."""
+    return _summary(run, waits=True)
+
+
+def last_test(run: runs.Run) -> Mapping[str, float | None]:
+    """The newest values on held-out images, by name."""
+    return _last_test(run, _stamp(run, "metrics.jsonl"))
+
+
+def _summary(run: runs.Run, waits: bool) -> Summary:
+    files = ("config.json", "status.json", "requests/label")
+    stored = _stored(run, tuple(_stamp(run, name) for name in files))
+    if stored.state in runs.STATES and stored.state not in runs.ACTIVE and not waits:
+        return stored
+    return replace(stored, state=run.state)  # whether it lives is not written in the files
+
+
+@functools.lru_cache(maxsize=4096)
+def _stored(run: runs.Run, stamps: tuple) -> Summary:
+    status = run.status
+    try:
+        config, problem = run.config, ""
+    except runs.RunError as error:
+        config, problem = {}, str(error)
+    return Summary(
+        run=run,
+        label=run.label,
+        state=str(status["state"]),
+        status=status,
+        objective=_section(config, "objective"),
+        data=str(_section(config, "data").get("name", "")),
+        problem=problem,
+    )
+
+
+@functools.lru_cache(maxsize=1024)
+def _last_test(run: runs.Run, stamp: object) -> Mapping[str, float | None]:
+    row = run.last("test")
+    return _section(row or {}, "values")
+
+
+def _section(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    section = record.get(name)
+    return section if isinstance(section, dict) else {}
+
+
+def _stamp(run: runs.Run, name: str) -> tuple[int, ...] | None:
+    """What differs whenever the file does."""
+    try:
+        stat = os.stat(f"{run.path}/{name}")  # text: joining Paths is most of the cost of a list
+    except OSError:
+        return None
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino

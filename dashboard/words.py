@@ -1,0 +1,71 @@
+"""How the pages write what they show: text that people typed, numbers, ages, objectives."""
+
+import re
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+from infovae_core.objectives import OBJECTIVES
+
+_MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$&^=])")
+_UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
+
+
+def plain(text: str) -> str:
+    """Text that Markdown shows as it was typed.
+
+    A backslash stops everything but Streamlit's own :directives:, whose colon it lets through; an
+    invisible word joiner after the colon stops those.
+    """
+    return _MARKUP.sub(r"\\\1", " ".join(text.split())).replace(":", ":\u2060")
+
+
+def short(text: str, length: int) -> str:
+    """Text cut to so many characters."""
+    return text if len(text) <= length else f"{text[: length - 1].rstrip()}…"
+
+
+def formula(latex: str) -> str:
+    """A small formula, as Markdown; its lines break between terms, not inside parentheses."""
+    whole = re.sub(r"\([^()]*\)", lambda match: f"{{{match[0]}}}", latex)
+    return rf"$\small {whole}$"
+
+
+def number(value: float | None) -> str:
+    """Three significant digits; a dash for what is not known."""
+    if value is None:
+        return "–"
+    if abs(value) < 1000:
+        return f"{value:.3g}".replace("-", "−")
+    return f"{value:,.0f}".replace("-", "−")
+
+
+def ago(seconds: float | None) -> str:
+    """How long ago something was, in its largest unit: '3 min ago'."""
+    if seconds is None:
+        return "–"
+    for size, unit in _UNITS:
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit} ago"
+    return "just now"
+
+
+def objective(record: Mapping) -> tuple[str, str]:
+    """Title and coefficients of a stored objective: ('InfoVAE', 'α 0, λ 10').
+
+    A record that this version does not understand keeps its name.
+    """
+    name = str(record.get("name", "?"))
+    cls = OBJECTIVES.get(name)
+    if cls is None:
+        return name, ""
+    try:
+        made = cls.model_validate(record)
+    except ValidationError:
+        return cls.title, ""
+    settings = (
+        f"{field.title} {number(getattr(made, key))}"
+        for key, field in cls.model_fields.items()
+        if isinstance(getattr(made, key), float)
+    )
+    return cls.title, ", ".join(settings)

@@ -1,0 +1,171 @@
+"""Every run: open it, rename, resume or delete it."""
+
+import streamlit as st
+
+from dashboard import state, words
+from infovae_core import runs, worker
+
+ICONS = {
+    "queued": "hourglass_empty",
+    "running": "play_circle",
+    "paused": "pause_circle",
+    "finished": "check_circle",
+    "stopped": "stop_circle",
+    "failed": "error",
+    "interrupted": "power_off",
+}
+COLUMNS = {  # and their relative widths
+    "State": 1.3,
+    "Run": 2.2,
+    "Objective": 2.4,
+    "Data": 0.8,
+    "Begun": 1.1,
+    "Epochs": 1.2,
+    "Latest on test images, nats per image": 4,
+    "": 0.7,
+}
+LINES = 12  # on a page of the list
+
+root = runs.default_root()
+state.came_from("runs")
+
+
+@st.dialog("Rename the run")
+def rename(run: runs.Run) -> None:
+    """Ask for a label."""
+    field = f"label.{run.id}"
+    st.text_input("Label", run.label, max_chars=200, key=field, placeholder=run.id)
+
+    def save() -> None:
+        state.attempt(run.rename, st.session_state[field])
+
+    if st.button("Save", key="save", type="primary", on_click=save):
+        st.rerun()
+
+
+@st.dialog("Delete the run?")
+def delete(run: runs.Run) -> None:
+    """Ask whether it may go, or say why it may not."""
+    line = state.summary(run)
+    name = f"**{words.plain(line.name)}**"
+    if line.state in runs.ACTIVE:
+        st.markdown(f"{name} is {line.state}. A run must be at rest to be deleted; stop it first.")
+        return
+    st.markdown(f"{name} goes for good, with its curves, snapshots and checkpoint.")
+    args = (run.delete,)
+    if st.button("Delete", key="delete", type="primary", on_click=state.attempt, args=args):
+        st.rerun()
+
+
+def act(wish: str, id: str) -> None:
+    """Do what the menu of a line was asked for."""
+    run = state.find(root, id)
+    if run is None:
+        return  # another viewer was faster
+    match wish:
+        case "Rename":
+            rename(run)
+        case "Resume":
+            state.attempt(worker.launch, run)
+        case "Stop":
+            state.attempt(run.request, "stop")
+        case "Delete":
+            delete(run)
+
+
+def show(line: state.Summary) -> None:
+    """One line of the list."""
+    first, second, *widths, last = COLUMNS.values()
+    if line.problem:
+        cells = st.columns((first, second, sum(widths), last), vertical_alignment="center")
+        said = [":material/broken_image: unreadable", words.plain(line.problem)]
+    else:
+        cells = st.columns((first, second, *widths, last), vertical_alignment="center")
+        done, planned = line.status["epoch"], line.status["epochs"]
+        said = [
+            f":material/{ICONS[line.state]}: {line.state}",
+            line.model,
+            words.plain(line.data),
+            words.ago(line.age),
+            f"{words.number(done)} of {words.number(planned)}" if planned else "–",
+            news(line),
+        ]
+    with cells[1]:
+        id = line.run.id
+        label = words.plain(words.short(line.name, 27))
+        state.link(label, state.TRAIN, help=words.plain(f"{line.name} ({id})"), run=id)
+    for cell, text in zip((cells[0], *cells[2:-1]), said, strict=True):
+        cell.markdown(f":small[{text}]")
+    wishes = ["Rename", "Delete"]
+    if line.state in runs.ACTIVE:
+        wishes.insert(1, "Stop")
+    elif line.state in runs.RESUMABLE and not line.problem:
+        wishes.insert(1, "Resume")
+    if wish := cells[-1].menu_button("Edit", wishes, key=f"menu.{id}", type="tertiary"):
+        st.session_state["wish"] = (wish, id)
+        st.rerun()
+
+
+def news(line: state.Summary) -> str:
+    """The newest test values, or why there will be no more."""
+    if line.state == "failed":
+        return words.plain(words.short(str(line.status["error"]), 150))
+    values = state.last_test(line.run).items()
+    return words.plain(" · ".join(f"{name} {words.number(value)}" for name, value in values))
+
+
+if "wish" in st.session_state:
+    act(*st.session_state.pop("wish"))
+state.say_refusal()
+
+lines = state.summaries(root)
+busy = any(line.state in runs.ACTIVE for line in lines)
+if not lines:
+    st.info("No runs yet. Train a model, and it appears here.", icon=":material/list:")
+    state.link("Train a model", state.TRAIN)
+    st.stop()
+
+with st.container(horizontal=True, vertical_alignment="center"):
+    text = st.text_input(
+        "Search",
+        key="runs.text",
+        type="search",
+        live=True,
+        placeholder="Label, objective, data",
+        label_visibility="collapsed",
+        width=300,
+        persist_state="session",
+    )
+    wanted = st.selectbox(
+        "State",
+        runs.STATES,
+        index=None,
+        key="runs.state",
+        placeholder="Any state",
+        label_visibility="collapsed",
+        width=180,
+        persist_state="session",
+    )
+
+
+@st.fragment(run_every=3 if busy else None)
+def listing() -> None:
+    """The lines that were searched for; looks again by itself only while something may change."""
+    every = state.summaries(root)
+    if busy and not any(line.state in runs.ACTIVE for line in every):
+        st.rerun()
+    found = [line for line in every if line.matches(text) and wanted in (None, line.state)]
+    pages = max(1, -(-len(found) // LINES))
+    page = st.session_state.get(f"runs.page.{wanted}.{text}", 1)
+    page = page if page <= pages else 1  # what the widget does where the list has got shorter
+    with st.container(gap="xsmall"):
+        for cell, head in zip(st.columns(tuple(COLUMNS.values())), COLUMNS, strict=True):
+            cell.caption(head)
+        for line in found[(page - 1) * LINES : page * LINES]:
+            show(line)
+    if pages > 1:
+        st.pagination(pages, key=f"runs.page.{wanted}.{text}")
+    st.caption(f"{len(found)} of {len(every)} runs")
+
+
+listing()

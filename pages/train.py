@@ -1,0 +1,118 @@
+"""Choose settings, press Train, watch the model learn."""
+
+import streamlit as st
+
+from dashboard import forms, live, palette, state, words
+from infovae_core import runs, worker
+from infovae_core.config import RunConfig
+from infovae_core.objectives import OBJECTIVES
+
+LETTERS = (
+    r"$D$: distortion, $-\log p(x\mid z)$. "
+    r"$R$: rate, $\mathrm{KL}(q(z\mid x)\,\|\,p(z))$. "
+    r"$\hat I(x; z)$: estimated mutual information of image and code. "
+    r"$\mathrm{Div}$, $\mathrm{MMD}^2$: distance of the aggregated posterior $q(z)$ "
+    "from the prior $p(z)$. All in nats per image."
+)
+NOTHING = "Nothing is being trained here."
+
+root = runs.default_root()
+asked, run = state.run_in_view(root)
+state.adopt(run)
+
+
+def start(config: RunConfig) -> runs.Run:
+    """A new run, in the queue and in view."""
+    new = runs.create(root, config)
+    worker.launch(new)
+    state.view(new)
+    return new
+
+
+def ask(request: str) -> None:
+    """Leave a request with the run in view."""
+    state.attempt(run.request, request)
+
+
+with st.sidebar:
+    form = forms.Form(RunConfig, state.FORM)
+    form.draw("data.name", "objective")
+    name = form.said("objective.name")
+    kind, objective = OBJECTIVES[name], form.part("objective")
+    formula = [f"{palette.chip(name)} **{kind.title}** minimises", words.formula(kind.formula)]
+    if objective is not None and objective.latex() != kind.formula:
+        formula.append(words.formula(rf"=\ {objective.latex()}"))
+    st.markdown("  \n".join([*formula, f":small[{kind.source}]"]), help=LETTERS)
+    form.draw("model.latent_dim", "label")
+    form.fold("Data", "data")
+    form.fold("Network", "model")
+    form.fold("Training", "training")
+
+with st.container(horizontal=True, vertical_alignment="center"):
+    wrong = "  \n".join(map(words.plain, dict.fromkeys(form.errors.values())))
+    pressed = st.button(
+        "Train",
+        key="train",
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=form.value is None,
+        help=wrong or None,
+    )
+    if pressed and form.value is not None and not state.just_started(run, form.value):
+        run = state.attempt(start, form.value) or run
+    now = run.state if run else None
+    busy = now in runs.ACTIVE
+    pausing, stopping = (busy and run.requested(request) for request in ("pause", "stop"))
+    if now in runs.RESUMABLE:
+        st.button(
+            "Resume",
+            key="resume",
+            icon=":material/resume:",
+            on_click=state.attempt,
+            args=(worker.launch, run),
+            help="Go on from the last checkpoint.",
+        )
+    else:
+        st.button(
+            "Pausing" if pausing else "Pause",
+            key="pause",
+            icon=":material/pause:",
+            disabled=not busy or pausing,
+            on_click=ask,
+            args=("pause",),
+            help="Keep a checkpoint and make way for the next run." if busy else NOTHING,
+        )
+    st.button(
+        "Stopping" if stopping else "Stop",
+        key="stop",
+        icon=":material/stop:",
+        disabled=not busy or stopping,
+        on_click=ask,
+        args=("stop",),
+        help="End the run here. It keeps a checkpoint and can be resumed." if busy else NOTHING,
+    )
+    if run is not None:
+        line = state.summary(run)
+        name = f"**{words.plain(words.short(line.label, 32))}** " if line.label else ""
+        st.markdown(f"{name}{line.model} · {words.plain(line.data)}", help=line.run.id)
+        if state.differs(run, form.value):
+            st.button(
+                "Copy settings",
+                key="copy",
+                type="tertiary",
+                icon=":material/content_copy:",
+                on_click=state.attempt,
+                args=(state.copy, run),
+                help="Put the settings of this run into the form.",
+            )
+
+state.say_refusal()
+if asked and run is None:
+    st.warning(
+        f"There is no run “{words.plain(words.short(asked, 60))}” here. It was deleted, or lies in "
+        "another folder. Choose one from the list, or press Train to start a new one.",
+        icon=":material/search_off:",
+    )
+    state.link("All runs", state.RUNS)
+else:
+    live.view(run.id if run else None, state=now, palette=palette.ALL)

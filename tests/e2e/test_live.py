@@ -1,0 +1,300 @@
+"""The live view in a real browser, beside runs that the tests write themselves."""
+
+import re
+import shutil
+from itertools import pairwise
+
+import pytest
+from playwright.sync_api import expect
+
+from tests import fakes
+
+PATIENCE = 20_000  # ms
+
+
+class View:
+    """What a test asks of the live view on a page; what it shows is said by data attributes."""
+
+    def __init__(self, page, address):
+        self.page, self.address = page, address
+        self.root = page.locator(".lab")
+
+    def open(self, run=None):
+        self.page.goto(self.address + (f"/?run={run.id}" if run else "/"))
+        expect(self.root.locator(".panels")).to_be_visible(timeout=PATIENCE)
+        expect(self.root).to_have_attribute("data-run", run.id if run else "")
+        return self
+
+    def until(self, **data):
+        for name, value in data.items():
+            expect(self.root).to_have_attribute(f"data-{name}", str(value), timeout=PATIENCE)
+
+    def data(self, name):
+        return self.root.get_attribute(f"data-{name}")
+
+    def panel(self, name):
+        return self.root.locator(f".{name}")
+
+    def canvas(self, panel):
+        return self.panel(panel).locator("canvas").first
+
+    def entry(self, panel, name):
+        return self.panel(panel).locator(f'.legend [data-name="{name}"]')
+
+    def picture(self, panel):
+        """The canvas as text, once what moves has come to rest."""
+        canvas, before = self.canvas(panel), None
+        while (now := canvas.evaluate("canvas => canvas.toDataURL()")) != before:
+            before = now
+            self.page.wait_for_timeout(100)
+        return now
+
+    def turn_wheel(self, panel, x=0.5, y=0.5, notches=3):
+        box = self.canvas(panel).bounding_box()
+        self.page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+        for _ in range(notches):
+            self.page.mouse.wheel(0, -100)
+
+
+@pytest.fixture
+def view(page, server):
+    return View(page, server)
+
+
+@pytest.fixture
+def run(root):
+    """A run that trains, with a few rows and a snapshot."""
+    run = fakes.start(root)
+    advance(run, 1, 20)
+    yield run
+    shutil.rmtree(run.path, ignore_errors=True)
+
+
+def advance(run, first, last, dimensions=2):
+    """Log the steps from first to last, and a snapshot of the last."""
+    for step in range(first, last + 1):
+        run.log(fakes.row(step))
+        if step % 10 == 0:
+            run.log(fakes.row(step, "test"))
+    run.save_snapshot(last, fakes.snapshot(dimensions, seed=last))
+    fakes.progress(run, last)
+
+
+def test_an_empty_view_says_what_to_do(view):
+    view.open()
+    expect(view.root).to_contain_text("Press Train to watch the encoder find the digits.")
+    drawings = view.root.get_by_role("img")
+    expect(drawings).to_have_count(4)
+    expect(view.root.locator(".state")).to_have_text("Ready")
+    assert view.data("polls") is None
+
+
+def test_points_move_and_no_element_is_replaced(view, run):
+    view.open(run).until(rows=22, snapshot=20)
+    view.page.evaluate(
+        "window.kept = [...document.querySelectorAll('*')].flatMap(e => e.shadowRoot ? "
+        "[...e.shadowRoot.querySelectorAll('.lab, .lab *')] : [])"
+    )
+    panels = ["curves", "plane", "pairs", "samples"]
+    before = [view.picture(panel) for panel in panels]
+    advance(run, 21, 40)
+    view.until(rows=44, snapshot=40)
+    after = [view.picture(panel) for panel in panels]
+    assert all(a != b for a, b in zip(before, after, strict=True))
+    expect(view.panel("plane")).to_contain_text("step 40")
+    assert view.page.evaluate("kept.length > 50 && kept.every(element => element.isConnected)")
+    assert view.page.evaluate("kept[0].querySelectorAll('*').length == kept.length - 1")
+
+
+def test_nothing_is_drawn_while_nothing_changes(view, run):
+    view.open(run).until(rows=22, snapshot=20)
+    view.picture("plane")
+    draws = [canvas.get_attribute("data-draws") for canvas in view.root.locator("canvas").all()]
+    polls = int(view.data("polls"))
+    view.page.wait_for_function(
+        "([root, polls]) => root.dataset.polls > polls", arg=[view.root.element_handle(), polls + 1]
+    )
+    now = [canvas.get_attribute("data-draws") for canvas in view.root.locator("canvas").all()]
+    assert now == draws
+
+
+@pytest.mark.parametrize(("panel", "attribute"), [("plane", "data-view"), ("curves", "data-range")])
+def test_a_zoom_survives_refresh_rerun_and_reload(view, run, panel, attribute):
+    view.open(run).until(snapshot=20)
+    canvas = view.canvas(panel)
+    expect(canvas).to_have_attribute(attribute, "")
+    view.turn_wheel(panel, x=0.3)
+    expect(canvas).not_to_have_attribute(attribute, "")
+    zoom = canvas.get_attribute(attribute)
+    advance(run, 21, 30)
+    view.until(snapshot=30)
+    expect(canvas).to_have_attribute(attribute, zoom)
+    fakes.progress(run, 30, "paused")  # of which the page hears, and runs again
+    expect(view.page.get_by_role("button", name="Resume")).to_be_visible(timeout=PATIENCE)
+    expect(canvas).to_have_attribute(attribute, zoom)
+    view.page.reload()
+    view.until(snapshot=30)
+    expect(canvas).to_have_attribute(attribute, zoom)
+    view.panel(panel).get_by_role("button", name="Show all").click()
+    expect(canvas).to_have_attribute(attribute, "")
+
+
+def test_what_is_hidden_stays_hidden(view, run):
+    view.open(run).until(snapshot=20)
+    expect(view.canvas("curves")).to_have_attribute("data-plots", "total,distortion,rate,mmd")
+    view.entry("curves", "rate").click()
+    view.entry("plane", "class:3").focus()
+    view.page.keyboard.press("Enter")
+    for refresh in (lambda: advance(run, 21, 30), view.page.reload):
+        refresh()
+        view.until(snapshot=30)
+        expect(view.canvas("curves")).to_have_attribute("data-plots", "total,distortion,mmd")
+        expect(view.entry("curves", "rate")).to_have_attribute("aria-pressed", "false")
+        expect(view.entry("plane", "class:3")).to_have_attribute("aria-pressed", "false")
+        expect(view.entry("plane", "class:4")).to_have_attribute("aria-pressed", "true")
+    hidden = view.picture("plane")
+    view.entry("plane", "class:3").click()
+    assert view.picture("plane") != hidden
+
+
+def test_a_log_scale_is_another_picture_and_is_remembered(view, run):
+    view.open(run).until(snapshot=20)
+    straight = view.picture("curves")
+    log = view.panel("curves").get_by_role("button", name="log")
+    log.click()
+    expect(log).to_have_attribute("aria-pressed", "true")
+    assert view.picture("curves") != straight
+    view.page.reload()
+    expect(log).to_have_attribute("aria-pressed", "true")
+
+
+def test_the_pointer_and_the_keys_read_values(view, run):
+    view.open(run).until(snapshot=20)
+    box = view.canvas("plane").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    view.page.mouse.move(x, y)
+    expect(view.root.locator(".tip")).to_have_text(re.compile(r"^\d  \(−?\d\.\d\d, −?\d\.\d\d\)"))
+    view.page.mouse.move(5, 5)
+    expect(view.root.locator(".tip")).to_be_hidden()
+    view.canvas("curves").focus()
+    for _ in range(2):
+        view.page.keyboard.press("ArrowLeft")
+    expect(view.root.locator(".announcer")).to_have_text(
+        "Step 19: loss 0.0526, distortion D 0.105, rate R 0.158, MMD²(q(z), p(z)) 0.211"
+    )
+
+
+def test_a_drawing_has_a_text_that_follows_it(view, run):
+    view.open(run).until(snapshot=20)
+    expect(view.canvas("curves")).to_have_attribute(
+        "aria-label",
+        re.compile(r"up to step 20\. loss: train 0\.0500, test 0\.0500 nats per image"),
+    )
+    expect(view.canvas("plane")).to_have_attribute(
+        "aria-label", re.compile(r"Codes of 300 images at step 20 on z₁ and z₂\..* 9 at ")
+    )
+
+
+def test_two_of_many_dimensions_can_be_chosen(view, root):
+    run = fakes.start(root, dimensions=20)
+    advance(run, 1, 10, dimensions=20)
+    view.open(run).until(snapshot=10)
+    principal = view.picture("plane")
+    view.panel("plane").get_by_label("Axis across").select_option("4")
+    expect(view.canvas("plane")).to_have_attribute(
+        "aria-label", re.compile("on z₅ and z₂"), timeout=PATIENCE
+    )
+    assert view.picture("plane") != principal
+    view.panel("plane").get_by_label("Axis up").select_option("4")  # then the other gives way
+    expect(view.panel("plane").get_by_label("Axis across")).to_have_value("5")
+    view.panel("plane").get_by_role("button", name="PCA").click()
+    view.page.mouse.move(5, 5)
+    assert view.picture("plane") == principal
+
+
+def test_a_single_dimension_is_drawn(view, root):
+    run = fakes.start(root, dimensions=1)
+    advance(run, 1, 10, dimensions=1)
+    view.open(run).until(snapshot=10)
+    first = view.picture("plane")
+    advance(run, 11, 20, dimensions=1)
+    view.until(snapshot=20)
+    assert view.picture("plane") != first
+
+
+def test_questions_end_with_the_run(view, run):
+    view.open(run).until(snapshot=20)
+    fakes.progress(run, 100, "finished")
+    expect(view.root.locator(".state")).to_have_text("Finished")
+    expect(view.page.get_by_role("button", name="Pause")).to_be_disabled()
+    polls = view.data("polls")
+    view.page.wait_for_timeout(1500)
+    assert view.data("polls") == polls
+
+
+def test_a_failed_run_says_why(view, run):
+    view.open(run).until(snapshot=20)
+    fakes.progress(run, 30, "failed", error="mmd became infinite; lower the learning rate")
+    expect(view.root.locator(".strip")).to_contain_text("Failed")
+    expect(view.root.locator(".strip")).to_contain_text("mmd became infinite; lower the learning")
+
+
+def test_a_lost_server_is_waited_for(view, run):
+    view.open(run).until(snapshot=20)
+    expect(view.root.get_by_text("reconnecting")).to_be_hidden()
+    view.page.route("**/api/runs/**", lambda route: route.abort())
+    expect(view.root.get_by_text("reconnecting")).to_be_visible(timeout=PATIENCE)
+    advance(run, 21, 40)
+    view.page.unroute("**/api/runs/**")
+    view.until(rows=44, snapshot=40)
+    expect(view.root.get_by_text("reconnecting")).to_be_hidden()
+
+
+def test_another_run_starts_from_nothing_but_keeps_what_was_chosen(view, run, root):
+    view.open(run).until(snapshot=20)
+    view.entry("curves", "mmd").click()
+    view.turn_wheel("plane")
+    other = fakes.start(root)
+    advance(other, 1, 5)
+    view.open(other).until(rows=5, snapshot=5)
+    expect(view.canvas("plane")).to_have_attribute("data-view", "")
+    view.open(run).until(rows=22)
+    expect(view.canvas("curves")).to_have_attribute("data-plots", "total,distortion,rate")
+    expect(view.canvas("plane")).not_to_have_attribute("data-view", "")
+
+
+def test_the_theme_is_followed_without_replacing_anything(view, run):
+    view.open(run).until(snapshot=20)
+    canvas = view.canvas("pairs").element_handle()
+    light = brightness(view, "pairs")
+    view.page.emulate_media(color_scheme="dark")
+    view.page.wait_for_function(
+        "root => getComputedStyle(root).color.match(/\\d+/)[0] > 128",
+        arg=view.root.element_handle(),
+    )
+    view.picture("pairs")
+    assert brightness(view, "pairs") < light
+    assert canvas.evaluate("canvas => canvas.isConnected")
+
+
+def brightness(view, panel):
+    """Mean grey of what a canvas has painted."""
+    return view.canvas(panel).evaluate(
+        """canvas => {
+          const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          const painted = data.filter((_, i) => i % 4 == 1 && data[i + 2] == 255);
+          return painted.reduce((sum, value) => sum + value, 0) / painted.length;
+        }"""
+    )
+
+
+def test_all_of_it_fits_a_laptops_screen_and_a_phone_stacks_it(view, run):
+    view.open(run).until(snapshot=20)
+    boxes = [view.panel(name).bounding_box() for name in ("curves", "plane", "pairs", "samples")]
+    assert all(box["y"] + box["height"] <= 800 for box in boxes)
+    assert len({round(box["width"]) for box in boxes}) == 1
+    view.page.set_viewport_size({"width": 390, "height": 844})
+    expect(view.page.get_by_test_id("stSidebar")).not_to_be_in_viewport()
+    boxes = [view.panel(name).bounding_box() for name in ("curves", "plane", "pairs", "samples")]
+    assert all(a["y"] + a["height"] <= b["y"] for a, b in pairwise(boxes))
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in boxes)

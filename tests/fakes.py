@@ -1,0 +1,71 @@
+"""Runs that no worker has trained: what viewers find in a run directory, made up by a test."""
+
+from pathlib import Path
+
+import numpy as np
+
+from infovae_core import runs
+from infovae_core.config import RunConfig
+from infovae_core.runs import Run
+
+STEPS = 100
+NATS = "nats per image"
+QUANTITIES = {
+    "total": {"label": "loss", "unit": NATS},
+    "distortion": {"label": "distortion D", "unit": NATS},
+    "rate": {"label": "rate R", "unit": NATS},
+    "mmd": {"label": "MMD²(q(z), p(z))", "unit": "squared kernel distance"},
+}
+
+
+def about(dimensions: int = 2) -> dict:
+    """What a run says of itself when it starts."""
+    return {
+        "quantities": QUANTITIES,
+        "classes": [str(digit) for digit in range(10)],
+        "image_shape": [8, 8],
+        "latent_dim": dimensions,
+        "device": "cpu",
+        "steps_per_epoch": 10,
+    }
+
+
+def start(root: Path, dimensions: int = 2) -> Run:
+    """A run that this process says it trains."""
+    run = runs.create(root, RunConfig())
+    run.event("started", 0, about=about(dimensions))
+    progress(run, 0)
+    return run
+
+
+def progress(run: Run, step: int, state: str = "running", **more: object) -> None:
+    """The status of a run at a step."""
+    epochs = {"epoch": step / 10, "epochs": STEPS // 10}
+    run.set_status(
+        state=state, step=step, steps=STEPS, rate=1e4, seconds=step / 10, **epochs, **more
+    )
+
+
+def row(step: int, split: str = "train") -> dict:
+    """A metric row; every value says which step it is of."""
+    values = {name: (i + 1) / step for i, name in enumerate(QUANTITIES)}
+    return {"step": step, "epoch": step / 10, "seconds": step / 7, "split": split, "values": values}
+
+
+def snapshot(dimensions: int = 2, seed: int = 0, count: int = 300) -> dict[str, np.ndarray]:
+    """Arrays of a snapshot, another for each seed; the originals are the same for all."""
+    random, fixed = np.random.default_rng((seed, 1)), np.random.default_rng(0)
+    arrays = {
+        "mean": random.normal(size=(count, dimensions)).astype(np.float32),
+        "std": random.uniform(0.1, 1, (count, dimensions)).astype(np.float32),
+        "label": (np.arange(count) % 10).astype(np.int16),
+        "split": (np.arange(count) >= 0.8 * count).astype(np.uint8),
+        "index": np.arange(count, dtype=np.int32),
+        "originals": fixed.integers(0, 256, (40, 8, 8), dtype=np.uint8),
+        "reconstructions": random.integers(0, 256, (40, 8, 8), dtype=np.uint8),
+        "samples": random.integers(0, 256, (100, 8, 8), dtype=np.uint8),
+    }
+    if dimensions > 2:
+        arrays["center"] = arrays["mean"].mean(0)
+        arrays["plane"] = np.linalg.qr(random.normal(size=(dimensions, 2)))[0].astype(np.float32)
+    return arrays
