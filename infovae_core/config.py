@@ -130,6 +130,13 @@ class TrainingConfig(Record):
         description="Step size of Adam for the critic of an objective that has one.",
         json_schema_extra={"shown_if": {"objective.name": ["InfoMaxVAE"]}},
     )
+    critic_steps: int = Field(
+        1,
+        ge=1,
+        le=100,
+        title="Critic steps",
+        description="Steps of the critic for each step of encoder and decoder.",
+    )
     seed: int = Field(
         0,
         ge=0,

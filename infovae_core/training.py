@@ -18,7 +18,7 @@ from torch.optim import Adam, Optimizer
 from infovae_core.config import RunConfig
 from infovae_core.data import Dataset, Split
 from infovae_core.likelihoods import LIKELIHOODS
-from infovae_core.model import VAE
+from infovae_core.model import VAE, Pass
 from infovae_core.networks import NETWORKS
 from infovae_core.objectives import Objective
 from infovae_core.terms import NATS
@@ -37,6 +37,7 @@ class State:
     optimizer: Optimizer
     critic_optimizer: Optimizer | None
     generator: torch.Generator
+    critic_steps: int = 1  # for each step of the model
     step: int = 0
     sums: dict[str, Tensor] | None = None  # of each value over the steps since the last row
 
@@ -120,21 +121,32 @@ def init(config: RunConfig, data: Dataset) -> State:
         Adam(model.parameters(), settings.learning_rate, fused=True),
         Adam(adversaries, settings.critic_learning_rate, fused=True) if adversaries else None,
         torch.Generator(like.device).manual_seed(settings.seed),
+        settings.critic_steps,
     )
 
 
 def train_step(state: State, objective: Objective, x: Tensor) -> dict[str, Tensor]:
-    """One step of the critics, then one of the model, on the images x [b, *data].
+    """Steps of the critics, then one of the model, on the images x [b, *data].
 
-    Returns the total and its parts as tensors on the device: nothing waits for it here.
+    Each further step of the critics takes fresh codes of the same images. Returns the total and
+    its parts as tensors on the device: nothing waits for it here.
     """
-    p = state.model(x, state.model.draw_noise(len(x), state.generator))
+    p = draw(state, x)
     if state.critic_optimizer is not None:
         descend(state.critic_optimizer, objective.critic_loss(p.detach(), state.critics))
+        for _ in range(state.critic_steps - 1):
+            with torch.no_grad():
+                again = draw(state, x)
+            descend(state.critic_optimizer, objective.critic_loss(again, state.critics))
     loss = objective.loss(p, state.critics)
     descend(state.optimizer, loss.total)
     state.step += 1
     return {"total": loss.total.detach()} | {k: v.detach() for k, v in loss.parts.items()}
+
+
+def draw(state: State, x: Tensor) -> Pass:
+    """A pass of the images x with noise of the run's own generator."""
+    return state.model(x, state.model.draw_noise(len(x), state.generator))
 
 
 def descend(optimizer: Optimizer, loss: Tensor) -> None:
