@@ -174,3 +174,15 @@ class RunConfig(Record):
     def epochs(self) -> int:
         """Passes over the training set: as asked, or as many as suit the data set."""
         return self.training.epochs or EPOCHS[self.data.name]
+
+
+class Knobs(Record):
+    """New values for a run that trains; what is left out stays as it is.
+
+    An objective's numbers and its kernel may change. What decides its terms and critics (name,
+    divergence, bound, widths) may not: another objective is another run.
+    """
+
+    objective: AnyObjective | None = None
+    learning_rate: float | None = Field(None, gt=0, le=1)
+    critic_learning_rate: float | None = Field(None, gt=0, le=1)

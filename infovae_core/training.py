@@ -6,8 +6,9 @@ resumed goes on bit for bit, and runs that differ only in their objective see th
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from infovae_core.config import RunConfig
+from infovae_core.config import Knobs, RunConfig
 from infovae_core.data import Dataset, Split
 from infovae_core.likelihoods import LIKELIHOODS
 from infovae_core.model import VAE, Pass
@@ -156,11 +157,40 @@ def descend(optimizer: Optimizer, loss: Tensor) -> None:
     optimizer.step()
 
 
-def train(config: RunConfig, data: Dataset, state: State | None = None) -> Iterator[Report]:
+def turn(state: State, knobs: Knobs) -> None:
+    """Give a state in training new knobs, from its next step on.
+
+    Raises: ValueError where the objective's terms or critics would be others.
+    """
+    if knobs.objective is not None:
+        fixed = {"name", "divergence", "bound", "critic_widths"}
+        now, new = (o.model_dump(include=fixed) for o in (state.objective, knobs.objective))
+        if now != new:
+            raise ValueError(
+                f"a run in training keeps {', '.join(sorted(now))}, got {new} for {now}; "
+                "start another run"
+            )
+        state.objective = knobs.objective
+    for optimizer, rate in (
+        (state.optimizer, knobs.learning_rate),
+        (state.critic_optimizer, knobs.critic_learning_rate),
+    ):
+        if optimizer is not None and rate is not None:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+
+
+def train(
+    config: RunConfig,
+    data: Dataset,
+    state: State | None = None,
+    turns: Mapping[int, Knobs] = MappingProxyType({}),
+) -> Iterator[Report]:
     """Train to the end of the plan, a report after every step.
 
     Rows come with step 1, with every `Plan.row_every` steps (train), and with the end of every
-    epoch (test). `state` goes on from where a checkpoint left it.
+    epoch (test). `state` goes on from where a checkpoint left it. `turns` are knobs by the step
+    after which they were turned, to repeat a run in which somebody did.
     """
     state = state or init(config, data)
     length = plan(config, data)
@@ -168,6 +198,8 @@ def train(config: RunConfig, data: Dataset, state: State | None = None) -> Itera
         epoch, done = divmod(state.step, length.steps_per_epoch)
         order = batches(config.training.seed, epoch, data.train, length.batch_size)
         for rows in order[done:]:
+            if state.step in turns:
+                turn(state, turns[state.step])
             x = data.train.x.index_select(0, rows)
             if data.dynamic:
                 x = torch.bernoulli(x, generator=state.generator)
