@@ -25,6 +25,7 @@ def save(state: State, folder: Path) -> None:
     record = {
         "step": state.step,
         "sums": state.sums,
+        "objective": state.objective.model_dump_json(),
         "generator": state.generator.get_state(),
         "optimizer": state.optimizer.state_dict(),
         "critic_optimizer": state.critic_optimizer and state.critic_optimizer.state_dict(),
@@ -53,6 +54,7 @@ def load(config: RunConfig, data: Dataset, folder: Path) -> State | None:
         _weights(state)[name].copy_(tensor)
     record = torch.load(rest, map_location="cpu", weights_only=True)
     state.step = record["step"]
+    state.objective = type(state.objective).model_validate_json(record["objective"])
     state.sums = record["sums"] and {
         name: value.to(data.train.x.device) for name, value in record["sums"].items()
     }

@@ -130,6 +130,13 @@ class TrainingConfig(Record):
         description="Step size of Adam for the critic of an objective that has one.",
         json_schema_extra={"shown_if": {"objective.name": ["InfoMaxVAE"]}},
     )
+    critic_steps: int = Field(
+        1,
+        ge=1,
+        le=100,
+        title="Critic steps",
+        description="Steps of the critic for each step of encoder and decoder.",
+    )
     seed: int = Field(
         0,
         ge=0,
@@ -167,3 +174,15 @@ class RunConfig(Record):
     def epochs(self) -> int:
         """Passes over the training set: as asked, or as many as suit the data set."""
         return self.training.epochs or EPOCHS[self.data.name]
+
+
+class Knobs(Record):
+    """New values for a run that trains; what is left out stays as it is.
+
+    An objective's numbers and its kernel may change. What decides its terms and critics (name,
+    divergence, bound, widths) may not: another objective is another run.
+    """
+
+    objective: AnyObjective | None = None
+    learning_rate: float | None = Field(None, gt=0, le=1)
+    critic_learning_rate: float | None = Field(None, gt=0, le=1)

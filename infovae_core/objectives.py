@@ -17,12 +17,18 @@ if TYPE_CHECKING:
     from infovae_core.model import Pass
     from infovae_core.terms import Term
 
-Divergence = Literal["mmd"]
+Divergence = Literal["mmd", "stein", "jensen", "kl"]
 Kernel = Literal["rbf", "rbf_wide", "imq"]
-Bound = Literal["kl"]
+Bound = Literal["kl", "dv", "reverse_kl", "pearson", "hellinger", "js", "nce"]
+Widths = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=8192)], ...], Field(min_length=1, max_length=12)
+]
 
 SYMBOLS: dict[str, str] = {  # of the divergences, as their formulas write them
     "mmd": r"\mathrm{MMD}^2",
+    "stein": r"\mathrm{KSD}^2",
+    "jensen": r"\mathrm{JSD}",
+    "kl": r"\mathrm{KL}(q(z)\,\|\,p(z))",
 }
 
 
@@ -182,7 +188,9 @@ class InfoVAE(Objective):
     divergence: Divergence = Field(
         "mmd",
         title="Divergence",
-        description="How far the aggregated posterior q(z) is from the prior p(z).",
+        description="How far the aggregated posterior q(z) is from the prior p(z). mmd: maximum "
+        "mean discrepancy; stein: Stein variational gradient; jensen: adversarial, as in the AAE; "
+        "kl: adversarial, by density ratio.",
     )
     kernel: Kernel = Field(
         "rbf",
@@ -190,6 +198,16 @@ class InfoVAE(Objective):
         description="Of the MMD, d the latent dimension. rbf: exp(−‖a−b‖²/d²), the authors'; "
         "rbf_wide: exp(−‖a−b‖²/2d); imq: mean of C/(C+‖a−b‖²) over seven widths C.",
         json_schema_extra={"shown_if": {"divergence": "mmd"}},
+    )
+    statistic: Literal["u", "v"] = Field(
+        "u",
+        title="Statistic",
+        description="Of the MMD. u: unbiased, may dip below 0; v: biased upwards, the authors'.",
+    )
+    critic_widths: Widths = Field(
+        (256, 128),
+        title="Critic widths",
+        description="Hidden layers of the critic t(z) of the adversarial divergences.",
     )
 
     @model_validator(mode="after")
@@ -212,7 +230,7 @@ class InfoVAE(Objective):
     def terms(self) -> tuple[tuple[float, Term], ...]:
         from infovae_core.terms import DIVERGENCES, Rate
 
-        divergence = DIVERGENCES[self.divergence](kernel=self.kernel)
+        divergence = DIVERGENCES[self.divergence](self)
         return tuple(zip(self.weights, (Rate(), divergence), strict=True))
 
 
@@ -247,12 +265,11 @@ class InfoMaxVAE(Objective):
         "kl",
         title="Bound",
         description="The lower bound on I(x; z) that the critic tightens. "
-        "kl: E[t] − E[exp(t̃ − 1)], the f-dual of the paper.",
+        "kl: the f-dual of the paper; dv: Donsker–Varadhan with MINE's gradient; nce: InfoNCE; the "
+        "others bound other divergences of q(x, z) from p(x) q(z).",
     )
-    critic_widths: tuple[Annotated[int, Field(ge=1, le=8192)], ...] = Field(
+    critic_widths: Widths = Field(
         (256, 128),
-        min_length=1,
-        max_length=12,
         title="Critic widths",
         description="Hidden layers of the critic t(x, z). The paper's has 1000, 400, 100.",
     )

@@ -4,15 +4,23 @@ A term that needs a critic says how to build it and what it should descend; the 
 optimiser. Beside its value a term carries the words that a plot needs.
 """
 
-from typing import ClassVar
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from infovae_core.bounds import BOUNDS
-from infovae_core.divergences import mmd2
+from infovae_core.bounds import BOUNDS, DOMAINS, guarded_exp
+from infovae_core.divergences import ksd2, mmd2, svgd_direction
 from infovae_core.model import Pass, dense
+
+if TYPE_CHECKING:
+    from infovae_core.objectives import InfoVAE
 
 NATS = "nats per image"
 
@@ -48,51 +56,213 @@ class Rate(Term):
 
 
 class MMD(Term):
-    """MMD²(q(z), p(z)) of the batch's codes and as many prior draws, unbiased; no unit."""
+    """MMD²(q(z), p(z)) of the batch's codes and as many prior draws; no unit.
+
+    Args:
+        kernel: a name in divergences.KERNELS; a weight means nothing without it.
+        unbiased: the U-statistic; else the V-statistic of the authors' code.
+    """
 
     name = "mmd"
     label = "MMD²(q(z), p(z))"
     unit = "squared kernel distance"
 
-    def __init__(self, kernel: str = "rbf") -> None:
-        self.kernel = kernel
+    def __init__(self, kernel: str = "rbf", unbiased: bool = True) -> None:
+        self.kernel, self.unbiased = kernel, unbiased
 
     def __call__(self, p: Pass, critic: nn.Module | None = None) -> Float[Tensor, ""]:
-        return mmd2(p.z, p.prior, self.kernel)
+        return mmd2(p.z, p.prior, self.kernel, self.unbiased)
+
+
+class Stein(Term):
+    """Shows KSD²(q(z), p(z)), unbiased; follows the SVGD direction φ; no unit.
+
+    φ is not the gradient of the discrepancy, so the two are joined by a stop-gradient: the codes
+    move along λ φ, as the mean over the batch of −z·φ makes them. The authors take the sum: to
+    repeat a weight of theirs, multiply it by their batch size. The bandwidth is h = √d.
+
+    Source: Zhao, Song and Ermon 2017, section 3.2; Liu and Wang 2016.
+    """
+
+    name = "stein"
+    label = "Stein discrepancy² of q(z)"
+    unit = "squared Stein discrepancy"
+
+    def __call__(self, p: Pass, critic: nn.Module | None = None) -> Float[Tensor, ""]:
+        z, bandwidth = p.z.detach(), math.sqrt(p.z.shape[1])
+        surrogate = -(p.z * svgd_direction(z, bandwidth)).sum(1).mean()
+        return ksd2(z, bandwidth) + surrogate - surrogate.detach()
+
+
+class Adversarial(Term):
+    """Base class of divergences through a critic t(z) ≈ log p(z)/q(z), the logit of "prior".
+
+    Args:
+        widths: hidden layers of the critic.
+    """
+
+    def __init__(self, widths: tuple[int, ...] = (256, 128)) -> None:
+        self.widths = widths
+
+    def make_critic(self, x_dim: int, z_dim: int) -> nn.Module:
+        """t(z), [b, d] → [b, 1]."""
+        return nn.Sequential(*dense([z_dim, *self.widths, 1], nn.LeakyReLU))
+
+    def critic_loss(self, p: Pass, critic: nn.Module) -> Float[Tensor, ""]:
+        """Binary cross-entropy, the prior's draws 1 and the codes 0."""
+        return F.softplus(-critic(p.prior)).mean() + F.softplus(critic(p.z)).mean()
+
+
+class Jensen(Adversarial):
+    """JSD(q(z), p(z)) ≥ log 2 − ½ BCE; the encoder follows the non-saturating −E log σ(t(z)); nats.
+
+    Source: Goodfellow et al. 2014; Makhzani et al. 2015 (AAE).
+    """
+
+    name = "jensen"
+    label = "JSD(q(z), p(z))"
+    unit = "nats"
+
+    def __call__(self, p: Pass, critic: nn.Module | None = None) -> Float[Tensor, ""]:
+        critic = required(critic, self)
+        value = math.log(2) - 0.5 * self.critic_loss(p, critic).detach()
+        surrogate = F.softplus(-critic(p.z)).mean()
+        return value + surrogate - surrogate.detach()
+
+
+class MarginalKL(Adversarial):
+    """KL(q(z) ‖ p(z)) ≈ E_q[−t(z)], by the critic's density ratio; nats.
+
+    Neither an upper nor a lower bound: it is as good as the critic.
+
+    Source: Mescheder, Nowozin and Geiger 2017; Sugiyama, Suzuki and Kanamori 2012.
+    """
+
+    name = "marginal_kl"
+    label = "KL(q(z) ‖ p(z)) by density ratio"
+    unit = "nats"
+
+    def __call__(self, p: Pass, critic: nn.Module | None = None) -> Float[Tensor, ""]:
+        return -required(critic, self)(p.z).mean()
+
+
+class PairCritic(nn.Module):
+    """t(x, z) on the concatenation of image and code.
+
+    The first layer is linear in both, so it is applied to each apart and added: pairs of every
+    image with every code, x [b, 1, n] and z [1, b, d], cost b of them and not b².
+
+    Args:
+        widths: hidden layers; the paper's are 1000, 400, 100.
+    """
+
+    def __init__(self, x_dim: int, z_dim: int, widths: tuple[int, ...]) -> None:
+        super().__init__()
+        self.x_dim = x_dim
+        self.layers = nn.Sequential(*dense([x_dim + z_dim, *widths, 1]))
+        self.register_buffer("denominator", torch.zeros(()))  # E exp t̃, for `dv`; 0: none yet
+
+    def forward(
+        self, x: Float[Tensor, "*i x_dim"], z: Float[Tensor, "*j z_dim"]
+    ) -> Float[Tensor, "*b"]:
+        """t, in the shape to which the leading axes of x and z broadcast."""
+        first, rest = self.layers[0], self.layers[1:]
+        on_x, on_z = first.weight.split((self.x_dim, first.in_features - self.x_dim), dim=1)
+        return rest(F.linear(x, on_x, first.bias) + F.linear(z, on_z)).squeeze(-1)
 
 
 class MutualInformation(Term):
-    """Î(x; z), a lower bound on I_q(x; z) that a critic t(x, z) tightens; nats per image.
+    """Î(x; z), a lower bound on I_q(x; z) that a critic t(x, z) tightens.
 
     Pairs from p(x) q(z) are made within the batch: each image with its neighbour's code. Batches
     are shuffled, and unlike a random permutation the shift never pairs an image with its own code.
+    InfoNCE takes every pair.
 
-    Source: Rezaabad and Vishwanath 2020, Algorithm 1.
+    The gradient of Donsker–Varadhan's logarithm is biased by the batch's own denominator; as in
+    MINE the moving average of it takes its place. The value stays the plain one, and the average
+    moves with the critic's own steps only.
+
+    Args:
+        bound: a name in bounds.BOUNDS; "kl", "dv" and "nce" are in nats and bound I itself.
+        widths: hidden layers of the critic.
+
+    Source: Rezaabad and Vishwanath 2020, Algorithm 1; Belghazi et al. 2018 (MINE), section 3.2.
     """
 
     name = "mutual_information"
-    label = "bound on I(x; z)"
+    MOVING = 0.01  # of the moving average, per step
 
     def __init__(self, bound: str = "kl", widths: tuple[int, ...] = (256, 128)) -> None:
         self.bound, self.widths = bound, widths
 
+    @property
+    def label(self) -> str:
+        """What the bound is on."""
+        return f"bound on {BOUNDED[self.bound]}"
+
+    @property
+    def unit(self) -> str:
+        """nats, or none for the divergences that have none."""
+        return "no unit" if self.bound in ("pearson", "hellinger") else NATS
+
     def make_critic(self, x_dim: int, z_dim: int) -> nn.Module:
-        """t(x, z) on the concatenation of image and code, [b, x_dim + z_dim] → [b, 1]."""
-        return nn.Sequential(*dense([x_dim + z_dim, *self.widths, 1]))
+        return PairCritic(x_dim, z_dim, self.widths)
 
     def __call__(self, p: Pass, critic: nn.Module | None = None) -> Float[Tensor, ""]:
-        if critic is None:
-            raise ValueError(
-                "the mutual-information term needs its critic; build it by make_critic"
-            )
-        x = p.x.flatten(1)
-        joint = critic(torch.cat((x, p.z), 1)).squeeze(1)
-        marginal = critic(torch.cat((x, p.z.roll(1, 0)), 1)).squeeze(1)
-        return BOUNDS[self.bound](joint, marginal)
+        joint, marginal = self.scores(p, required(critic, self))
+        value = BOUNDS[self.bound](joint, marginal)
+        if self.bound != "dv":
+            return value
+        surrogate = joint.mean() - self.ratio(marginal, critic).mean()
+        return value.detach() + surrogate - surrogate.detach()
+
+    def scores(self, p: Pass, critic: nn.Module) -> tuple[Tensor, Tensor]:
+        """t at pairs drawn together [b] and drawn apart, [b] or (InfoNCE) [b, b]."""
+        x, domain = p.x.flatten(1), DOMAINS[self.bound]
+        if self.bound == "nce":
+            every = domain(critic(x[:, None], p.z[None]))
+            return every.diagonal(), every
+        return domain(critic(x, p.z)), domain(critic(x, p.z.roll(1, 0)))
+
+    def ratio(self, marginal: Tensor, critic: nn.Module) -> Tensor:
+        """exp(t̃) over its moving average, guarded: its gradient is that of log E exp t̃."""
+        now = guarded_exp(marginal).mean().detach()
+        denominator = torch.where(critic.denominator > 0, critic.denominator, now)
+        return guarded_exp(marginal) / denominator
 
     def critic_loss(self, p: Pass, critic: nn.Module) -> Float[Tensor, ""]:
         """−Î: the critic ascends the bound."""
+        if self.bound == "dv":
+            with torch.no_grad():
+                now = guarded_exp(self.scores(p, critic)[1]).mean()
+                moved = torch.lerp(critic.denominator, now, self.MOVING)
+                critic.denominator.copy_(torch.where(critic.denominator > 0, moved, now))
         return -self(p, critic)
 
 
-DIVERGENCES: dict[str, type[Term]] = {"mmd": MMD}
+BOUNDED = {  # what each of bounds.BOUNDS is at most
+    "kl": "I(x; z)",
+    "dv": "I(x; z)",
+    "reverse_kl": "reverse KL information",
+    "pearson": "χ² information",
+    "hellinger": "squared Hellinger information",
+    "js": "Jensen–Shannon information × 2",
+    "nce": "I(x; z)",
+}
+
+
+def required(critic: nn.Module | None, term: Term) -> nn.Module:
+    """The critic that a term cannot do without."""
+    if critic is None:
+        raise ValueError(
+            f"the term {term.name} needs its critic, got none; build it by make_critic"
+        )
+    return critic
+
+
+DIVERGENCES: dict[str, Callable[[InfoVAE], Term]] = {
+    "mmd": lambda objective: MMD(objective.kernel, objective.statistic == "u"),
+    "stein": lambda objective: Stein(),
+    "jensen": lambda objective: Jensen(objective.critic_widths),
+    "kl": lambda objective: MarginalKL(objective.critic_widths),
+}

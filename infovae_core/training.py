@@ -6,8 +6,9 @@ resumed goes on bit for bit, and runs that differ only in their objective see th
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -15,10 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from infovae_core.config import RunConfig
+from infovae_core.config import Knobs, RunConfig
 from infovae_core.data import Dataset, Split
 from infovae_core.likelihoods import LIKELIHOODS
-from infovae_core.model import VAE
+from infovae_core.model import VAE, Pass
 from infovae_core.networks import NETWORKS
 from infovae_core.objectives import Objective
 from infovae_core.terms import NATS
@@ -37,6 +38,7 @@ class State:
     optimizer: Optimizer
     critic_optimizer: Optimizer | None
     generator: torch.Generator
+    critic_steps: int = 1  # for each step of the model
     step: int = 0
     sums: dict[str, Tensor] | None = None  # of each value over the steps since the last row
 
@@ -120,21 +122,32 @@ def init(config: RunConfig, data: Dataset) -> State:
         Adam(model.parameters(), settings.learning_rate, fused=True),
         Adam(adversaries, settings.critic_learning_rate, fused=True) if adversaries else None,
         torch.Generator(like.device).manual_seed(settings.seed),
+        settings.critic_steps,
     )
 
 
 def train_step(state: State, objective: Objective, x: Tensor) -> dict[str, Tensor]:
-    """One step of the critics, then one of the model, on the images x [b, *data].
+    """Steps of the critics, then one of the model, on the images x [b, *data].
 
-    Returns the total and its parts as tensors on the device: nothing waits for it here.
+    Each further step of the critics takes fresh codes of the same images. Returns the total and
+    its parts as tensors on the device: nothing waits for it here.
     """
-    p = state.model(x, state.model.draw_noise(len(x), state.generator))
+    p = draw(state, x)
     if state.critic_optimizer is not None:
         descend(state.critic_optimizer, objective.critic_loss(p.detach(), state.critics))
+        for _ in range(state.critic_steps - 1):
+            with torch.no_grad():
+                again = draw(state, x)
+            descend(state.critic_optimizer, objective.critic_loss(again, state.critics))
     loss = objective.loss(p, state.critics)
     descend(state.optimizer, loss.total)
     state.step += 1
     return {"total": loss.total.detach()} | {k: v.detach() for k, v in loss.parts.items()}
+
+
+def draw(state: State, x: Tensor) -> Pass:
+    """A pass of the images x with noise of the run's own generator."""
+    return state.model(x, state.model.draw_noise(len(x), state.generator))
 
 
 def descend(optimizer: Optimizer, loss: Tensor) -> None:
@@ -144,11 +157,40 @@ def descend(optimizer: Optimizer, loss: Tensor) -> None:
     optimizer.step()
 
 
-def train(config: RunConfig, data: Dataset, state: State | None = None) -> Iterator[Report]:
+def turn(state: State, knobs: Knobs) -> None:
+    """Give a state in training new knobs, from its next step on.
+
+    Raises: ValueError where the objective's terms or critics would be others.
+    """
+    if knobs.objective is not None:
+        fixed = {"name", "divergence", "bound", "critic_widths"}
+        now, new = (o.model_dump(include=fixed) for o in (state.objective, knobs.objective))
+        if now != new:
+            raise ValueError(
+                f"a run in training keeps {', '.join(sorted(now))}, got {new} for {now}; "
+                "start another run"
+            )
+        state.objective = knobs.objective
+    for optimizer, rate in (
+        (state.optimizer, knobs.learning_rate),
+        (state.critic_optimizer, knobs.critic_learning_rate),
+    ):
+        if optimizer is not None and rate is not None:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+
+
+def train(
+    config: RunConfig,
+    data: Dataset,
+    state: State | None = None,
+    turns: Mapping[int, Knobs] = MappingProxyType({}),
+) -> Iterator[Report]:
     """Train to the end of the plan, a report after every step.
 
     Rows come with step 1, with every `Plan.row_every` steps (train), and with the end of every
-    epoch (test). `state` goes on from where a checkpoint left it.
+    epoch (test). `state` goes on from where a checkpoint left it. `turns` are knobs by the step
+    after which they were turned, to repeat a run in which somebody did.
     """
     state = state or init(config, data)
     length = plan(config, data)
@@ -156,6 +198,8 @@ def train(config: RunConfig, data: Dataset, state: State | None = None) -> Itera
         epoch, done = divmod(state.step, length.steps_per_epoch)
         order = batches(config.training.seed, epoch, data.train, length.batch_size)
         for rows in order[done:]:
+            if state.step in turns:
+                turn(state, turns[state.step])
             x = data.train.x.index_select(0, rows)
             if data.dynamic:
                 x = torch.bernoulli(x, generator=state.generator)

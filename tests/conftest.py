@@ -7,6 +7,7 @@ TYPED = (
     "checkpoints",
     "data",
     "divergences",
+    "estimators",
     "likelihoods",
     "model",
     "networks",

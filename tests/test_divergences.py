@@ -1,7 +1,14 @@
 import pytest
 import torch
 
-from infovae_core.divergences import IMQ_SCALES, KERNELS, mmd2, squared_distances
+from infovae_core.divergences import (
+    IMQ_SCALES,
+    KERNELS,
+    ksd2,
+    mmd2,
+    squared_distances,
+    svgd_direction,
+)
 from tests.oracles import expected_kernel, gaussian_mmd2
 
 MEAN, VARIANCE = torch.tensor([0.8, -0.3, 0.0]), torch.tensor([0.5, 1.5, 1.0])
@@ -82,3 +89,57 @@ def test_gradient_agrees_with_finite_differences(kernel):
 def test_distances_stay_non_negative_in_single_precision():
     z = 1e3 + torch.randn(200, 3, dtype=torch.float32)
     assert (squared_distances(z, z) >= 0).all()
+
+
+@pytest.mark.parametrize("h", [0.7, 2**0.5])
+@pytest.mark.parametrize("mean", [(0.0, 0.0), (0.6, -0.3), (1.5, 0.0)])
+def test_stein_discrepancy_of_a_shifted_normal_has_the_closed_form_as_its_mean(h, mean):
+    mean = torch.tensor(mean)
+    values = torch.stack([ksd2(mean + torch.randn(60, 2), h) for _ in range(400)])
+    expected = mean.square().sum().item() * (1 + 2 / h**2) ** (-len(mean) / 2)
+    error = values.std().item() / len(values) ** 0.5
+    assert values.mean().item() == pytest.approx(expected, abs=4 * error)
+
+
+def test_stein_discrepancy_equals_its_definition_by_automatic_differentiation():
+    z, h = torch.randn(5, 3), 1.3
+
+    def u(a, b):
+        def k(a, b):
+            return torch.exp(-(a - b).square().sum() / (2 * h**2))
+
+        along_a, along_b = torch.func.grad(k, 0)(a, b), torch.func.grad(k, 1)(a, b)
+        trace = torch.func.jacrev(torch.func.grad(k, 1), 0)(a, b).trace()
+        return k(a, b) * a @ b - a @ along_b - b @ along_a + trace
+
+    every = torch.stack([torch.stack([u(a, b) for b in z]) for a in z])
+    torch.testing.assert_close(ksd2(z, h, unbiased=False), every.mean())
+    off_diagonal = (every.sum() - every.trace()) / 20
+    torch.testing.assert_close(ksd2(z, h), off_diagonal)
+
+
+def test_svgd_direction_equals_its_definition_by_automatic_differentiation():
+    z, h = torch.randn(6, 2), 0.9
+
+    def k(a, b):
+        return torch.exp(-(a - b).square().sum() / (2 * h**2))
+
+    expected = torch.stack(
+        [torch.stack([k(b, a) * -b + torch.func.grad(k)(b, a) for b in z]).mean(0) for a in z]
+    )
+    torch.testing.assert_close(svgd_direction(z, h), expected)
+
+
+def test_svgd_direction_has_mean_zero_under_the_prior_and_points_home_elsewhere():
+    point = torch.tensor([[0.7, -0.4]])
+
+    def at_point(centre):
+        """φ at one point, from samples of N(centre, I) without the point's own contribution."""
+        n = 500
+        z = torch.cat((point, centre + torch.randn(n, 2)))
+        return (svgd_direction(z, 1.0)[0] * (n + 1) + point[0]) / n
+
+    at_prior = torch.stack([at_point(0.0) for _ in range(100)])
+    error = at_prior.std(0) / 10
+    assert (at_prior.mean(0).abs() < 4 * error).all()
+    assert at_point(3.0).mean() < -10 * error.max()

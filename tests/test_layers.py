@@ -11,7 +11,7 @@ CORE = sorted(path.stem for path in (ROOT / "infovae_core").glob("*.py"))
 ORDER = [  # each imports only from those before it
     ("divergences", "bounds", "likelihoods"),
     ("model",),
-    ("terms",),
+    ("estimators", "terms"),
     ("objectives",),
     ("config",),
     ("data", "networks"),

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from infovae_core import checkpoints, training
-from infovae_core.config import RunConfig
+from infovae_core.config import Knobs, RunConfig
 from infovae_core.data import load
 from infovae_core.likelihoods import Bernoulli
-from infovae_core.objectives import OBJECTIVES
+from infovae_core.objectives import OBJECTIVES, BetaVAE, InfoVAE
 
 
 def config(name="VAE", epochs=2, **training_fields):
@@ -224,3 +224,32 @@ def test_a_kill_between_the_two_files_leaves_the_earlier_checkpoint(data, tmp_pa
 def test_no_checkpoint_is_none(data, tmp_path):
     assert checkpoints.latest(tmp_path / "absent") is None
     assert checkpoints.load(config(), data, tmp_path) is None
+
+
+KNOBS = Knobs(objective=InfoVAE(alpha=0.5, lam=30, kernel="imq"), learning_rate=3e-3)
+
+
+def test_knobs_turned_in_training_change_the_next_step_and_repeat_exactly(data, tmp_path):
+    settings = config("InfoVAE", epochs=3)
+    turned = []
+    for report in training.train(settings, data):
+        turned += rows([report])
+        if report.state.step == 5:
+            training.turn(report.state, KNOBS)
+            checkpoints.save(report.state, tmp_path)
+    repeated = rows(training.train(settings, data, turns={5: KNOBS}))
+    resumed = rows(training.train(settings, data, checkpoints.load(settings, data, tmp_path)))
+    untouched = rows(training.train(settings, data))
+    assert turned == repeated
+    assert resumed == [row for row in turned if row[0] > 5]
+    assert [a == b for a, b in zip(turned, untouched, strict=True)] == [
+        row[0] <= 5 for row in turned
+    ]
+
+
+@pytest.mark.parametrize("other", [BetaVAE(), InfoVAE(divergence="stein")])
+def test_knobs_cannot_turn_a_run_into_another(other, data):
+    state = training.init(config("InfoVAE"), data)
+    with pytest.raises(ValueError, match="start another run"):
+        training.turn(state, Knobs(objective=other))
+    assert state.objective == InfoVAE()
