@@ -1,8 +1,9 @@
 """A pydantic model taken apart: its fields as leaves, with what the widgets of each say now.
 
 Beyond what pydantic knows, a field may say in its `json_schema_extra`
-    shown_if   {field: value or list of values}: unless all of them hold, the field is hidden and
-               keeps its default; the other field is a sibling, or a path with dots from the root
+    shown_if   {field: value or list of values}, or a list of such cases: unless all of one case
+               hold, the field is hidden and keeps its default; the other field is a sibling, or a
+               path with dots from the root
     empty      what an empty number or text stands for, in a word or two: the placeholder
 """
 
@@ -75,11 +76,14 @@ class Leaf:
     def is_shown(self, values: Mapping[str, Any]) -> bool:
         """Whether the field applies, given what all fields say."""
         section = self.path.rpartition(".")[0]
-        for name, wanted in (self.extra or {}).get("shown_if", {}).items():
+
+        def holds(name: str, wanted: Any) -> bool:
             value = values.get(join(section, name), values.get(name))
-            if value not in (wanted if isinstance(wanted, list) else [wanted]):
-                return False
-        return True
+            return value in (wanted if isinstance(wanted, list) else [wanted])
+
+        cases = (self.extra or {}).get("shown_if", {})
+        cases = cases if isinstance(cases, list) else [cases]
+        return any(all(holds(*condition) for condition in case.items()) for case in cases)
 
 
 @dataclass(frozen=True)

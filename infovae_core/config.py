@@ -14,6 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from infovae_core.objectives import OBJECTIVES, InfoVAE
 
 AnyObjective = Annotated[Union[tuple(OBJECTIVES.values())], Field(discriminator="name")]  # noqa: UP007
+WITH_CRITIC = {  # settings of no use to an objective without one
+    "shown_if": [{"objective.name": "InfoMaxVAE"}, {"objective.divergence": ["jensen", "kl"]}]
+}
 Width = Annotated[int, Field(ge=1, le=8192)]
 
 
@@ -128,7 +131,7 @@ class TrainingConfig(Record):
         le=1,
         title="Critic's learning rate",
         description="Step size of Adam for the critic of an objective that has one.",
-        json_schema_extra={"shown_if": {"objective.name": ["InfoMaxVAE"]}},
+        json_schema_extra=WITH_CRITIC,
     )
     critic_steps: int = Field(
         1,
@@ -136,6 +139,7 @@ class TrainingConfig(Record):
         le=100,
         title="Critic steps",
         description="Steps of the critic for each step of encoder and decoder.",
+        json_schema_extra=WITH_CRITIC,
     )
     seed: int = Field(
         0,

@@ -66,7 +66,8 @@ class Objective(BaseModel, frozen=True):
         """The formula with the present coefficients in place of the letters, as LaTeX."""
         out = "D"
         for weight, symbol in zip(self.weights, self.symbols, strict=True):
-            out += rf" {'-' if weight < 0 else '+'} {abs(weight):.3g}\,{symbol}"
+            factor = "" if abs(weight) == 1 else rf"{abs(weight):.3g}\,"
+            out += rf" {'-' if weight < 0 else '+'} {factor}{symbol}"
         return out
 
     def loss(self, p: Pass, critics: dict[str, nn.Module]) -> Loss:
@@ -203,11 +204,13 @@ class InfoVAE(Objective):
         "u",
         title="Statistic",
         description="Of the MMD. u: unbiased, may dip below 0; v: biased upwards, the authors'.",
+        json_schema_extra={"shown_if": {"divergence": "mmd"}},
     )
     critic_widths: Widths = Field(
         (256, 128),
         title="Critic widths",
         description="Hidden layers of the critic t(z) of the adversarial divergences.",
+        json_schema_extra={"shown_if": {"divergence": ["jensen", "kl"]}},
     )
 
     @model_validator(mode="after")

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from infovae_core.config import RunConfig
 from infovae_core.objectives import OBJECTIVES
+from infovae_core.terms import DIVERGENCES
 
 
 class Square(BaseModel):
@@ -133,9 +134,9 @@ def test_every_field_that_applies_has_a_widget_and_comes_back(name):
     record = {}
     for path, value in paths(out(app).value):
         if path not in shown(app):
-            assert path == "training.critic_learning_rate"
+            assert "critic" in path
             continue
-        if path in ("objective.name", "model.likelihood"):
+        if path in ("objective.name", "objective.divergence", "model.likelihood"):
             continue
         raw, wanted = other(path, value, leaves[path])
         widget(app, path).set_value(raw)
@@ -261,13 +262,20 @@ def test_fields_that_do_not_apply_are_hidden_and_cannot_be_wrong():
     assert widget(app, "model.sigma").value == 99.0
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
-def test_the_critics_learning_rate_is_shown_where_there_is_a_critic(name):
+@pytest.mark.parametrize(
+    ("name", "divergence"),
+    [(name, None) for name in OBJECTIVES] + [("InfoVAE", name) for name in DIVERGENCES],
+)
+def test_settings_of_the_critic_are_shown_where_there_is_one(name, divergence):
     app = say(opened(), objective__name=name)
+    if divergence:
+        app = say(app, objective__divergence=divergence)
     terms = [term for _, term in out(app).value.objective.terms()]
     critics = [term.make_critic(4, 2) for term in terms]
     has_critic = any(isinstance(critic, torch.nn.Module) for critic in critics)
-    assert ("training.critic_learning_rate" in shown(app)) == has_critic
+    for path in ("training.critic_learning_rate", "training.critic_steps"):
+        assert (path in shown(app)) == has_critic
+    assert ("objective.critic_widths" in shown(app)) == has_critic
 
 
 def test_values_survive_another_objective_and_another_page():
