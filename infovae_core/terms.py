@@ -85,7 +85,7 @@ class Stein(Term):
     """
 
     name = "stein"
-    label = "Stein discrepancy² of q(z)"
+    label = "KSD²(q(z), p(z))"
     unit = "squared Stein discrepancy"
 
     def __call__(self, p: Pass, critic: nn.Module | None = None) -> Float[Tensor, ""]:
@@ -139,7 +139,7 @@ class MarginalKL(Adversarial):
     """
 
     name = "marginal_kl"
-    label = "KL(q(z) ‖ p(z)) by density ratio"
+    label = "KL(q(z) ‖ p(z))"
     unit = "nats"
 
     def __call__(self, p: Pass, critic: nn.Module | None = None) -> Float[Tensor, ""]:
@@ -197,8 +197,8 @@ class MutualInformation(Term):
 
     @property
     def label(self) -> str:
-        """What the bound is on."""
-        return f"bound on {BOUNDED[self.bound]}"
+        """The quantity that the bound is on, with a hat."""
+        return BOUNDED[self.bound]
 
     @property
     def unit(self) -> str:
@@ -240,14 +240,14 @@ class MutualInformation(Term):
         return -self(p, critic)
 
 
-BOUNDED = {  # what each of bounds.BOUNDS is at most
-    "kl": "I(x; z)",
-    "dv": "I(x; z)",
-    "reverse_kl": "reverse KL information",
-    "pearson": "χ² information",
-    "hellinger": "squared Hellinger information",
-    "js": "Jensen–Shannon information × 2",
-    "nce": "I(x; z)",
+BOUNDED = {  # what each of bounds.BOUNDS bounds: I, or the like by another divergence than KL
+    "kl": "Î(x; z)",
+    "dv": "Î(x; z)",
+    "reverse_kl": "Î(x; z), reverse KL",
+    "pearson": "Î(x; z), χ²",
+    "hellinger": "Î(x; z), Hellinger",
+    "js": "Î(x; z), 2 JSD",
+    "nce": "Î(x; z)",
 }
 
 

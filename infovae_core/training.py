@@ -260,8 +260,8 @@ def about(config: RunConfig, data: Dataset, state: State) -> dict:
         "total": {"label": "loss", "unit": NATS},
         "distortion": {"label": "distortion D", "unit": NATS},
     }
-    for _, term in state.objective.terms():
-        quantities[term.name] = {"label": term.label, "unit": term.unit}
+    for weight, term in state.objective.terms():
+        quantities[term.name] = {"label": term.label, "unit": term.unit, "weight": weight}
     height, width = data.shape[-2:]
     return {
         "quantities": quantities,

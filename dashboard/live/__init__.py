@@ -51,7 +51,7 @@ def view(
         data={
             "run": run_id,
             "state": state,
-            "palette": list(palette["classes"]),
+            "palette": tuple(palette["classes"]),  # a list would make streamlit load pandas
             "height": height,
             "api": "/api",
             "module": f"/api/live/{api.assets_version()}/main.js",

@@ -23,10 +23,10 @@ const FEW = 20; // rows from which on they do
 export function layOut(width, height, shown, { history, splits, range, log, zoomed }) {
   const beside = width >= WIDE && shown.length > 1 && shown[0].name === "total";
   const columns = beside ? [shown.slice(0, 1), shown.slice(1)] : [shown];
-  const each = (width - BETWEEN * (columns.length - 1)) / columns.length;
+  const each = Math.floor((width - BETWEEN * (columns.length - 1)) / columns.length);
   return columns.flatMap((column, c) => {
     const left = c * (each + BETWEEN) + LEFT;
-    const high = (height - FOOT) / column.length;
+    const high = Math.floor((height - FOOT) / column.length);
     return column.map((quantity, r) => {
       const last = r === column.length - 1;
       const bottom = (r + 1) * high - (last ? 0 : 5);

@@ -60,9 +60,13 @@ export class Surface {
   }
 
   #resize() {
-    this.width = this.stage.clientWidth;
-    this.height = this.stage.clientHeight;
-    for (const layer of this.layers) layer.due = true;
+    const { width, height } = this.stage.getBoundingClientRect();
+    [this.width, this.height] = [width, height].map(Math.floor); // a fraction would blur all of it
+    for (const layer of this.layers) {
+      layer.due = true;
+      layer.canvas.style.width = `${this.width}px`;
+      layer.canvas.style.height = `${this.height}px`;
+    }
     this.#paint(); // at once: a resized canvas is blank
   }
 
