@@ -4,6 +4,7 @@ Beyond what pydantic knows, a field may say in its `json_schema_extra`
     shown_if   {field: value or list of values}, or a list of such cases: unless all of one case
                hold, the field is hidden and keeps its default; the other field is a sibling, or a
                path with dots from the root
+    folded     True: one of the unusual settings, drawn in a fold only
     empty      what an empty number or text stands for, in a word or two: the placeholder
 """
 
@@ -72,6 +73,11 @@ class Leaf:
         if self.optional and said == "":
             return None
         return tuple(re.findall(r"[^\s,;()\[\]]+", said)) if self.kind == "list" else said
+
+    @property
+    def folded(self) -> bool:
+        """Whether it is one of the unusual settings."""
+        return bool((self.extra or {}).get("folded"))
 
     def is_shown(self, values: Mapping[str, Any]) -> bool:
         """Whether the field applies, given what all fields say."""

@@ -31,7 +31,8 @@ class Form(Generic[Model]):
     errors    what is wrong, by the path of its field: one sentence each
     part(p)   the valid instance at a path, or None; the others may be wrong meanwhile
     said(p)   what the widget at a path says, right or wrong
-    draw(p)   draws what lies at and below the paths, applies, and is not drawn yet
+    draw(p)   draws what lies at and below the paths, applies, and is not drawn yet; what a field
+              calls `folded` waits for a fold
     fold(p)   the same in an expander, which is marked where something in it is wrong
     """
 
@@ -54,20 +55,25 @@ class Form(Generic[Model]):
 
     def draw(self, *paths: str) -> None:
         for path in paths:
-            due = self._due(path)
-            self._drawn.update(leaf.path for leaf in due)
-            for row in _rows(due):
-                for cell, leaf in zip(st.columns(len(row)), row, strict=True):
-                    with cell:
-                        _widget(leaf, alone=len(row) == 1)
-                self._complain(leaf.path for leaf in row)
-            self._complain(part for part in self._parts if below(part, path))
+            self._draw(path, [leaf for leaf in self._due(path) if not leaf.folded])
+
+    def _draw(self, path: str, due: Sequence[Leaf]) -> None:
+        self._drawn.update(leaf.path for leaf in due)
+        for row in _rows(due):
+            for cell, leaf in zip(st.columns(len(row)), row, strict=True):
+                with cell:
+                    _widget(leaf, alone=len(row) == 1)
+            self._complain(leaf.path for leaf in row)
+        self._complain(part for part in self._parts if below(part, path))
 
     def fold(self, title: str, path: str) -> None:
-        wrong = any(leaf.path in self.errors for leaf in self._due(path))
+        due = self._due(path)
+        if not due:
+            return
+        wrong = any(leaf.path in self.errors for leaf in due)
         mark = " :red[:material/error:]" if wrong else ""
         with st.expander(f"{title}{mark}", type="compact", key=f"{self._key}.fold.{title}"):
-            self.draw(path)
+            self._draw(path, due)
 
     def _due(self, path: str) -> list[Leaf]:
         return [

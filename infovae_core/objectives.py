@@ -204,13 +204,13 @@ class InfoVAE(Objective):
         "u",
         title="Statistic",
         description="Of the MMD. u: unbiased, may dip below 0; v: biased upwards, the authors'.",
-        json_schema_extra={"shown_if": {"divergence": "mmd"}},
+        json_schema_extra={"shown_if": {"divergence": "mmd"}, "folded": True},
     )
     critic_widths: Widths = Field(
         (256, 128),
         title="Critic widths",
         description="Hidden layers of the critic t(z) of the adversarial divergences.",
-        json_schema_extra={"shown_if": {"divergence": ["jensen", "kl"]}},
+        json_schema_extra={"shown_if": {"divergence": ["jensen", "kl"]}, "folded": True},
     )
 
     @model_validator(mode="after")
@@ -275,6 +275,7 @@ class InfoMaxVAE(Objective):
         (256, 128),
         title="Critic widths",
         description="Hidden layers of the critic t(x, z). The paper's has 1000, 400, 100.",
+        json_schema_extra={"folded": True},
     )
 
     @property

@@ -44,6 +44,7 @@ with st.sidebar:
         formula.append(words.formula(rf"=\ {objective.latex()}"))
     st.markdown("  \n".join([*formula, f":small[{kind.source}]"]), help=LETTERS)
     form.draw("model.latent_dim", "label")
+    form.fold("Objective details", "objective")
     form.fold("Data", "data")
     form.fold("Network", "model")
     form.fold("Training", "training")

@@ -57,6 +57,7 @@ def page(model, key, prefill):
         st.stop()
     form = forms.Form(model, key)
     form.draw("")
+    form.fold("More", "")
     st.session_state["out"] = form
 
 

@@ -190,11 +190,12 @@ export function drawHead(context, { label, unit, index, box, lines }, theme, cur
   }
 }
 
-/** A label at full length, without its `dispensable` end, and cut shorter and shorter. */
+/** A label at full length, without its `dispensable` end, its weight, and cut shorter and shorter. */
 function versions(label, dispensable) {
   const brief = label.endsWith(dispensable) ? label.slice(0, -dispensable.length) : label;
-  const cuts = Array.from({ length: brief.length }, (_, i) => `${brief.slice(0, -1 - i)}…`);
-  return [label, brief, ...cuts];
+  const bare = brief.replace(/^[=+−] (\S+ × )?/, "");
+  const cuts = Array.from({ length: bare.length }, (_, i) => `${bare.slice(0, -1 - i)}…`);
+  return [label, brief, bare, ...cuts];
 }
 
 /** A line through the plot at the step `cursor`, and dots where the curves are. */
