@@ -1,30 +1,25 @@
 """Time from pressing Train to the first plotted point, in a real browser.
 
-    python benchmarks/first_point.py --repeats 10
+    python -m benchmarks.first_point --repeats 10
 
 Starts the dashboard on an empty folder of runs, waits until a worker waits with torch loaded,
 presses Train on the untouched form, and reads the browser's own clock: from the click to the frame
 in which the first loss, and the first latent plane, are on the canvas.
-Prints a Markdown table of medians; needs chromium on the path.
+Prints a Markdown table; needs chromium on the path.
 """
 
 import argparse
-import os
 import shutil
-import socket
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
+from benchmarks.browser import chromium, dashboard
 from infovae_core import runs, worker
 
-PROJECT = Path(__file__).parents[1]
-BROWSER = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 CLOCK = """view => new Promise(resolve => {
   let pressed
   const seen = {}
@@ -36,7 +31,6 @@ CLOCK = """view => new Promise(resolve => {
     else requestAnimationFrame(look)
   }
   look()
-  view.dataset.timed = "yes"
 })"""
 
 
@@ -45,12 +39,9 @@ def press(page: Page, address: str) -> dict[str, float]:
     page.goto(address)
     page.get_by_role("button", name="Train", exact=True).wait_for()
     page.wait_for_timeout(2000)  # the page has settled, as it has for somebody who reads it
-    view = page.locator(".lab")
-    clock = view.evaluate_handle(f"view => {{ window.clock = ({CLOCK})(view) }}")
+    page.locator(".lab").evaluate(f"view => {{ window.clock = ({CLOCK})(view) }}")
     page.get_by_role("button", name="Train", exact=True).click()
-    times = page.evaluate("() => window.clock")
-    clock.dispose()
-    return times
+    return page.evaluate("() => window.clock")
 
 
 def finish(root: Path) -> None:
@@ -67,40 +58,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=10)
     args = parser.parse_args()
-    root = Path(tempfile.mkdtemp())
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = ["--server.headless=true", f"--server.port={port}"]
-    server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", *options],
-        cwd=PROJECT,
-        env=os.environ | {"INFOVAE_RUNS": str(root)},
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        times = []
-        with sync_playwright() as play:
-            browser = play.chromium.launch(
-                executable_path=shutil.which("chromium"), args=["--headless", *BROWSER]
-            )
-            page = browser.new_page(viewport={"width": 1280, "height": 800})
-            for _ in range(100):
-                try:
-                    page.goto(f"http://localhost:{port}")
-                    break
-                except Exception:  # not up yet
-                    time.sleep(0.2)
-            for _ in range(args.repeats):
-                while not worker.idle(root):
-                    time.sleep(0.2)
-                time.sleep(1)
-                times.append(press(page, f"http://localhost:{port}"))
-                finish(root)
-            browser.close()
-    finally:
-        server.terminate()
-        server.wait()
+    root, times = Path(tempfile.mkdtemp()), []
+    with dashboard(root) as address, chromium() as browser:
+        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        for _ in range(args.repeats):
+            while not worker.idle(root):
+                time.sleep(0.2)
+            times.append(press(page, address))
+            finish(root)
     print("| from pressing Train to | median ms | best | worst |\n|---|---|---|---|")
     for what, name in (("loss", "the first loss"), ("plane", "the first latent plane")):
         values = [t[what] for t in times]

@@ -1,6 +1,6 @@
 """Train objectives on the same data, seed and batches; tabulate what their codes carry.
 
-    python benchmarks/objectives.py --data digits --epochs 300
+    python -m benchmarks.objectives --data digits --epochs 300
 
 Distortion and rate are of the held-out images; I, KLz and active units of the training images'
 codes (at most 5,000 of them), the held-out ones being too few for log N not to bind.

@@ -7,7 +7,7 @@ import torch
 
 from infovae_core import checkpoints, training
 from infovae_core.config import Knobs, RunConfig
-from infovae_core.data import load
+from infovae_core.data import Split, load
 from infovae_core.likelihoods import Bernoulli
 from infovae_core.objectives import OBJECTIVES, BetaVAE, InfoVAE
 
@@ -177,6 +177,18 @@ def test_evaluation_is_the_mean_over_the_split_and_repeats(data):
         rate = state.model(data.test.x).rate.mean().item()
     assert values["rate"] == pytest.approx(rate, rel=1e-5)
     assert values["total"] == pytest.approx(values["distortion"] + values["rate"])
+
+
+def test_evaluation_does_not_depend_on_how_the_split_is_sorted(digits):
+    """A block of one class alone would lie far from the prior, whatever the whole does."""
+    state = training.init(config("InfoVAE"), digits)
+    mix = Split(digits.train.x, digits.train.y)
+    by_class = mix.y.argsort()
+    ordered = Split(mix.x[by_class], mix.y[by_class])
+    with torch.no_grad():
+        state.model.encoder[-1].weight.mul_(20)  # codes that tell the classes apart
+    one, other = (training.evaluate(state, split)["mmd"] for split in (mix, ordered))
+    assert one == pytest.approx(other, rel=0.1)
 
 
 def test_dynamic_binarisation_trains_on_fresh_binary_images(monkeypatch):
