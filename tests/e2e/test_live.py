@@ -8,57 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests import fakes
-
-PATIENCE = 20_000  # ms
-
-
-class View:
-    """What a test asks of the live view on a page; what it shows is said by data attributes."""
-
-    def __init__(self, page, address):
-        self.page, self.address = page, address
-        self.root = page.locator(".lab")
-
-    def open(self, run=None):
-        self.page.goto(self.address + (f"/?run={run.id}" if run else "/"))
-        expect(self.root.locator(".panels")).to_be_visible(timeout=PATIENCE)
-        expect(self.root).to_have_attribute("data-run", run.id if run else "")
-        return self
-
-    def until(self, **data):
-        for name, value in data.items():
-            expect(self.root).to_have_attribute(f"data-{name}", str(value), timeout=PATIENCE)
-
-    def data(self, name):
-        return self.root.get_attribute(f"data-{name}")
-
-    def panel(self, name):
-        return self.root.locator(f".{name}")
-
-    def canvas(self, panel):
-        return self.panel(panel).locator("canvas").first
-
-    def entry(self, panel, name):
-        return self.panel(panel).locator(f'.legend [data-name="{name}"]')
-
-    def picture(self, panel):
-        """The canvas as text, once what moves has come to rest."""
-        canvas, before = self.canvas(panel), None
-        while (now := canvas.evaluate("canvas => canvas.toDataURL()")) != before:
-            before = now
-            self.page.wait_for_timeout(100)
-        return now
-
-    def turn_wheel(self, panel, x=0.5, y=0.5, notches=3):
-        box = self.canvas(panel).bounding_box()
-        self.page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
-        for _ in range(notches):
-            self.page.mouse.wheel(0, -100)
-
-
-@pytest.fixture
-def view(page, server):
-    return View(page, server)
+from tests.e2e.conftest import PATIENCE
 
 
 @pytest.fixture

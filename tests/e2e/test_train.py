@@ -1,0 +1,78 @@
+"""From a button to a gradient step to a plotted point, with a real worker."""
+
+import os
+import signal
+
+import pytest
+from playwright.sync_api import expect
+
+from infovae_core import runs
+from tests.e2e.conftest import PATIENCE
+from tests.processes import until
+
+
+@pytest.fixture
+def press(view):
+    def press(name):
+        button = view.page.get_by_role("button", name=name, exact=True)
+        expect(button).to_be_enabled(timeout=PATIENCE)
+        button.click()
+
+    return press
+
+
+@pytest.fixture
+def run(view, press, root):
+    """The run that pressing Train on the untouched form starts."""
+    view.open()
+    press("Train")
+    expect(view.root).not_to_have_attribute("data-run", "", timeout=PATIENCE)
+    run = runs.find(root, view.data("run"))
+    yield run
+    run.request("stop")
+    until(lambda: run.state not in runs.ACTIVE, "the end of the run")
+    run.delete()
+
+
+def arrives(view, state):
+    expect(view.root).to_have_attribute("data-state", state, timeout=3 * PATIENCE)
+
+
+def test_pressing_train_draws_points_that_move(view, run):
+    assert f"run={run.id}" in view.page.url
+    arrives(view, "running")
+    expect(view.root).not_to_have_attribute("data-snapshot", "", timeout=PATIENCE)
+    first, before = view.data("snapshot"), view.canvas("plane").evaluate("c => c.toDataURL()")
+    expect(view.root).not_to_have_attribute("data-snapshot", first, timeout=PATIENCE)
+    assert view.picture("plane") != before
+    assert int(view.data("rows")) > 0
+    rows = run.rows()
+    assert rows[0]["step"] == 1
+    assert rows[-1]["values"]["distortion"] < rows[0]["values"]["distortion"]
+
+
+def test_a_reload_and_a_second_tab_show_the_same_run_and_either_may_pause_it(view, run, press):
+    arrives(view, "running")
+    view.page.reload()
+    arrives(view, "running")
+    assert view.data("run") == run.id
+    second = view.page.context.new_page()
+    second.goto(view.page.url)
+    second.get_by_role("button", name="Pause", exact=True).click(timeout=PATIENCE)
+    arrives(view, "paused")
+    second.close()
+    step = run.status["step"]
+    press("Resume")
+    arrives(view, "running")
+    until(lambda: run.status["step"] > step, "a step after the pause")
+
+
+def test_a_killed_worker_is_an_interrupted_run_that_resumes(view, run, press):
+    arrives(view, "running")
+    until(lambda: run.status["step"], "a step")
+    os.kill(run.status["pid"], signal.SIGKILL)
+    arrives(view, "interrupted")
+    press("Resume")
+    arrives(view, "running")
+    press("Stop")
+    arrives(view, "stopped")
