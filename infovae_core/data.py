@@ -70,11 +70,13 @@ def mnist(root: Path) -> tuple[Arrays, Arrays, tuple[str, ...]]:
     try:
         train, test = _mnist_pair(root)
     except (OSError, URLError, RuntimeError, ValueError) as error:
+        said = [line.strip() for line in str(error).splitlines() if line.strip()]
+        reason = said[-1] if said else type(error).__name__  # the last mirror's answer
         raise DataError(
-            f"MNIST is not complete in {(root / 'MNIST' / 'raw').resolve()} and could not be "
-            f"downloaded ({error}); connect to the network, or put its four files "
-            "(train-images-idx3-ubyte and so on, unpacked or .gz) there, or set data.root to a "
-            "folder that has MNIST/raw"
+            f"MNIST must lie whole in {(root / 'MNIST' / 'raw').resolve()} or be downloaded there, "
+            f"got neither ({reason}); put its four files (train-images-idx3-ubyte and so on, "
+            "unpacked or .gz) there, set the folder (data.root) to one that has MNIST/raw, or "
+            "connect to the network"
         ) from error
     pairs = ((part.data.numpy(), part.targets.numpy()) for part in (train, test))
     return *pairs, DIGITS

@@ -2,10 +2,10 @@
 
 const probe = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
 
-/** Okabe and Ito 2008; on dark ground their sky blue stands in for their blue. */
+/** Violet, ochre, teal, umber: hues that mean no objective, apart for every colour vision. */
 const TERMS = {
-  light: ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00"],
-  dark: ["#56b4e9", "#d55e00", "#009e73", "#cc79a7", "#e69f00"],
+  light: ["#6a51a3", "#a66d00", "#0e7c8b", "#8c4a3c"],
+  dark: ["#b3a2e0", "#e0b04a", "#63c3d1", "#d69a86"],
 };
 
 export class Theme {
