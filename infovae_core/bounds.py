@@ -24,8 +24,8 @@ GUARD = 20.0
 def guarded_exp(t: Scores) -> Scores:
     """exp(t) up to t = GUARD, its tangent beyond, so that no batch overflows or loses its slope.
 
-    On N images log u = log q(z|x)/q(z) is at most log N; the guard is out of an optimal critic's
-    reach below N = e²⁰, half a billion. Beyond it a value is no longer a bound.
+    Beyond it a value is no longer a bound. Over all pairs of N images log u = log q(z|x)/q(z) is at
+    most log N, so an optimal critic comes to the guard at N = e²⁰, half a billion.
     """
     excess = (t - GUARD).clamp_min(0)
     return torch.exp(t - excess) * (1 + excess)
@@ -103,18 +103,6 @@ def nce(joint: Float[Tensor, " b"], marginal: Float[Tensor, "b b"]) -> Scalar:
     return (joint - marginal.logsumexp(1)).mean() + math.log(len(joint))
 
 
-# From a critic's free output to the t that a bound takes. Where t has a limit (reverse KL,
-# Hellinger, Jensen–Shannon) the output plays log u, so that every t within the domain is reached.
-DOMAINS: dict[str, Callable[[Scores], Scores]] = {
-    "kl": lambda output: output,
-    "dv": lambda output: output,
-    "reverse_kl": lambda output: -guarded_exp(-output) - math.exp(-2 * GUARD),  # log(−t) exists
-    "pearson": lambda output: output,
-    "hellinger": lambda output: 1 - guarded_exp(-output / 2),
-    "js": lambda output: math.log(2) - F.softplus(-output),
-    "nce": lambda output: output,
-}
-
 BOUNDS: dict[str, Callable[[Scores, Scores], Scalar]] = {
     "kl": kl,
     "dv": dv,
@@ -123,4 +111,28 @@ BOUNDS: dict[str, Callable[[Scores, Scores], Scalar]] = {
     "hellinger": hellinger,
     "js": js,
     "nce": nce,
+}
+
+
+def free_reverse_kl(joint: Scores, marginal: Scores) -> Scalar:
+    """`reverse_kl` at t = −exp(−output)."""
+    return 1 - guarded_exp(-joint).mean() - marginal.mean()
+
+
+def free_hellinger(joint: Scores, marginal: Scores) -> Scalar:
+    """`hellinger` at t = 1 − exp(−output/2)."""
+    return 2 - guarded_exp(-joint / 2).mean() - guarded_exp(marginal / 2).mean()
+
+
+def free_js(joint: Scores, marginal: Scores) -> Scalar:
+    """`js` at t = log 2 − softplus(−output)."""
+    return 2 * math.log(2) - F.softplus(-joint).mean() - F.softplus(marginal).mean()
+
+
+# The bounds of a critic's free output. Where t has a limit, the output plays log u: every t within
+# the domain is reached, and none is rounded onto the limit, where the bound is infinite.
+FREE: dict[str, Callable[[Scores, Scores], Scalar]] = BOUNDS | {
+    "reverse_kl": free_reverse_kl,
+    "hellinger": free_hellinger,
+    "js": free_js,
 }

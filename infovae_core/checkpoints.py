@@ -10,11 +10,12 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 
 from infovae_core import training
 from infovae_core.config import RunConfig
 from infovae_core.data import Dataset
+from infovae_core.randomness import seed_of
 from infovae_core.training import State
 
 
@@ -26,12 +27,13 @@ def save(state: State, folder: Path) -> None:
         "step": state.step,
         "sums": state.sums,
         "objective": state.objective.model_dump_json(),
+        "device": state.generator.device.type,
         "generator": state.generator.get_state(),
         "optimizer": state.optimizer.state_dict(),
         "critic_optimizer": state.critic_optimizer and state.critic_optimizer.state_dict(),
     }
     _replace(rest, lambda path: torch.save(record, path))
-    _replace(weights, lambda path: save_file(_weights(state), path))
+    _replace(weights, lambda path: save_file(_whole(state).state_dict(), path))
     for old in folder.iterdir():
         if old not in (weights, rest):
             old.unlink()
@@ -44,31 +46,35 @@ def latest(folder: Path) -> int | None:
 
 
 def load(config: RunConfig, data: Dataset, folder: Path) -> State | None:
-    """The newest checkpoint as a state on the device of `data`, or None where there is none."""
+    """The newest checkpoint as a state on the device of `data`, or None where there is none.
+
+    On another kind of device than it was saved on, the run goes on with fresh noise.
+    """
     step = latest(folder)
     if step is None:
         return None
     weights, rest = _files(folder, step)
     state = training.init(config, data)
-    for name, tensor in load_file(weights).items():
-        _weights(state)[name].copy_(tensor)
+    _whole(state).load_state_dict(load_file(weights))
     record = torch.load(rest, map_location="cpu", weights_only=True)
     state.step = record["step"]
     state.objective = type(state.objective).model_validate_json(record["objective"])
     state.sums = record["sums"] and {
         name: value.to(data.train.x.device) for name, value in record["sums"].items()
     }
-    state.generator.set_state(record["generator"])
+    if record["device"] == state.generator.device.type:
+        state.generator.set_state(record["generator"])
+    else:
+        state.generator.manual_seed(seed_of(config.training.seed, f"noise from step {step}"))
     state.optimizer.load_state_dict(record["optimizer"])
     if state.critic_optimizer is not None:
         state.critic_optimizer.load_state_dict(record["critic_optimizer"])
     return state
 
 
-def _weights(state: State) -> dict[str, Tensor]:
-    """Every tensor of model and critics by a dotted name, detached but not copied."""
-    whole = nn.ModuleDict({"model": state.model, "critics": nn.ModuleDict(state.critics)})
-    return {name: tensor.detach() for name, tensor in whole.state_dict().items()}
+def _whole(state: State) -> nn.Module:
+    """Model and critics as one module, whose tensors have dotted names."""
+    return nn.ModuleDict({"model": state.model, "critics": nn.ModuleDict(state.critics)})
 
 
 def _files(folder: Path, step: int) -> tuple[Path, Path]:

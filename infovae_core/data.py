@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.error import URLError
 
 import numpy as np
 import torch
@@ -12,6 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from infovae_core.config import DataConfig
+from infovae_core.randomness import seed_of
 
 
 class DataError(ValueError):
@@ -69,7 +69,7 @@ def mnist(root: Path) -> tuple[Arrays, Arrays, tuple[str, ...]]:
     """
     try:
         train, test = _mnist_pair(root)
-    except (OSError, URLError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         said = [line.strip() for line in str(error).splitlines() if line.strip()]
         reason = said[-1] if said else type(error).__name__  # the last mirror's answer
         raise DataError(
@@ -108,8 +108,9 @@ def load(config: DataConfig, device: torch.device | str = "cpu") -> Dataset:
     if config.binarize == "threshold":
         train, test = (replace(part, x=(part.x > 0.5).to(part.x.dtype)) for part in (train, test))
     if config.binarize == "dynamic":  # held-out images are drawn once, so that values compare
-        fixed = torch.Generator(test.x.device).manual_seed(0)
-        test = replace(test, x=torch.bernoulli(test.x, generator=fixed))
+        fixed = torch.Generator().manual_seed(seed_of(0, "binarise"))
+        drawn = torch.bernoulli(test.x.cpu(), generator=fixed)  # the same on every device
+        test = replace(test, x=drawn.to(test.x.device))
     return Dataset(config.name, train, test, classes, dynamic=config.binarize == "dynamic")
 
 

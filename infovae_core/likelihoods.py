@@ -36,7 +36,7 @@ class Bernoulli(Likelihood):
 
 
 class Gaussian(Likelihood):
-    """log p(x|z) = −Σ_i (x_i − μ_i)²/2σ² + ½ log 2πσ², μ the decoder's output; nats.
+    """log p(x|z) = −Σ_i [(x_i − μ_i)²/2σ² + ½ log 2πσ²], μ the decoder's output; nats.
 
     A density: its value may be positive and grows without bound as σ goes to 0.
     """
@@ -48,7 +48,7 @@ class Gaussian(Likelihood):
     def forward(self, output: Tensor) -> Distribution:
         """p(x|z) with event shape *data, from means [b, *data]."""
         normal = Normal(
-            output, output.new_tensor(self.sigma).expand_as(output), validate_args=False
+            output, output.new_full((), self.sigma).expand_as(output), validate_args=False
         )
         return Independent(normal, output.ndim - 1)
 

@@ -27,7 +27,7 @@ class Pass:
     """One batch through the model: all that an objective may look at. Nats, per image."""
 
     x: Float[Tensor, "b *data"]
-    q: Distribution  # q(z|x): batch shape [b], event shape [d]
+    q: Independent  # q(z|x), diagonal normal: batch shape [b], event shape [d]
     z: Float[Tensor, "b d"]  # one reparameterised draw per image
     log_px: Float[Tensor, " b"]  # log p(x|z)
     prior: Float[Tensor, "b d"]  # a fresh draw from p(z), for terms that compare samples
@@ -39,8 +39,8 @@ class Pass:
 
     @property
     def rate(self) -> Float[Tensor, " b"]:
-        """KL(q(z|x) ‖ p(z)) = ½ Σ_j (σ_j² + μ_j² − 1) − log σ_j, in closed form."""
-        mean, std = self.q.mean, self.q.stddev
+        """KL(q(z|x) ‖ p(z)) = Σ_j [½(σ_j² + μ_j² − 1) − log σ_j], in closed form."""
+        mean, std = self.q.base_dist.loc, self.q.base_dist.scale
         return (0.5 * (std.square() + mean.square() - 1) - std.log()).sum(-1)
 
     def detach(self) -> "Pass":
@@ -90,7 +90,7 @@ class VAE(nn.Module):
         if noise is None:
             noise = self.draw_noise(len(x))
         q = self.posterior(x)
-        z = q.mean + q.stddev * noise[0]
+        z = q.base_dist.loc + q.base_dist.scale * noise[0]
         return Pass(x, q, z, self.decode(z).log_prob(x), noise[1])
 
 

@@ -66,7 +66,7 @@ class Objective(BaseModel, frozen=True):
         """The formula with the present coefficients in place of the letters, as LaTeX."""
         out = "D"
         for weight, symbol in zip(self.weights, self.symbols, strict=True):
-            factor = "" if abs(weight) == 1 else rf"{abs(weight):.3g}\,"
+            factor = "" if abs(weight) == 1 else rf"{number(abs(weight))}\,"
             out += rf" {'-' if weight < 0 else '+'} {factor}{symbol}"
         return out
 
@@ -176,7 +176,8 @@ class InfoVAE(Objective):
         le=100,
         title="α",
         description="Preference for information between image and code. 0 keeps the VAE's rate; "
-        "1 drops it and leaves the divergence alone.",
+        "1 drops it and leaves the divergence alone; above 1 the rate is rewarded, which only a "
+        "divergence that grows along with it (kl) can hold.",
     )
     lam: float = Field(
         10.0,
@@ -224,7 +225,8 @@ class InfoVAE(Objective):
 
     @property
     def weights(self) -> tuple[float, ...]:
-        return (1 - self.alpha, max(0.0, self.alpha + self.lam - 1))
+        divergence = self.alpha + self.lam - 1
+        return (1 - self.alpha, divergence if divergence > 1e-9 else 0.0)
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -291,6 +293,12 @@ class InfoMaxVAE(Objective):
 
         information = MutualInformation(bound=self.bound, widths=self.critic_widths)
         return tuple(zip(self.weights, (Rate(), information), strict=True))
+
+
+def number(value: float) -> str:
+    r"""A number as LaTeX, to six digits: 1000, 0.5, 2 \cdot 10^{-7}."""
+    mantissa, _, exponent = f"{value:.6g}".partition("e")
+    return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa
 
 
 OBJECTIVES: dict[str, type[Objective]] = {

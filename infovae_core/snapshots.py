@@ -9,6 +9,7 @@ from torch import Tensor
 
 from infovae_core.data import Dataset, Split
 from infovae_core.model import VAE
+from infovae_core.randomness import seed_of
 
 POINTS = 2500  # codes of each split
 PAIRS = 40  # held-out images with their reconstructions
@@ -34,7 +35,9 @@ def take(model: VAE, data: Dataset, before: Mapping[str, np.ndarray] | None = No
     std = torch.cat([q.stddev for q in posteriors]).float().cpu().numpy()
     counts = [len(part) for part in splits]
     shown = data.test.x[one_of_each_class(data.test)]
-    prior = torch.randn(SAMPLES, model.latent_dim, generator=torch.Generator().manual_seed(0))
+    prior = torch.randn(
+        SAMPLES, model.latent_dim, generator=torch.Generator().manual_seed(seed_of(0, "samples"))
+    )
     arrays = {
         "mean": mean,
         "std": std,

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from infovae_core.bounds import BOUNDS, DOMAINS, guarded_exp
+from infovae_core.bounds import FREE, guarded_exp
 from infovae_core.divergences import ksd2, mmd2, svgd_direction
 from infovae_core.model import Pass, dense
 
@@ -60,7 +60,8 @@ class MMD(Term):
 
     Args:
         kernel: a name in divergences.KERNELS; a weight means nothing without it.
-        unbiased: the U-statistic; else the V-statistic of the authors' code.
+        unbiased: follow the U-statistic; else the V-statistic of the authors' code. Shown is the
+            U-statistic in any case, for the other depends on the size of the batch.
     """
 
     name = "mmd"
@@ -71,7 +72,11 @@ class MMD(Term):
         self.kernel, self.unbiased = kernel, unbiased
 
     def __call__(self, p: Pass, critic: nn.Module | None = None) -> Float[Tensor, ""]:
-        return mmd2(p.z, p.prior, self.kernel, self.unbiased)
+        value = mmd2(p.z, p.prior, self.kernel)
+        if self.unbiased:
+            return value
+        followed = mmd2(p.z, p.prior, self.kernel, unbiased=False)
+        return value.detach() + followed - followed.detach()
 
 
 class Stein(Term):
@@ -125,9 +130,10 @@ class Jensen(Adversarial):
 
     def __call__(self, p: Pass, critic: nn.Module | None = None) -> Float[Tensor, ""]:
         critic = required(critic, self)
-        value = math.log(2) - 0.5 * self.critic_loss(p, critic).detach()
-        surrogate = F.softplus(-critic(p.z)).mean()
-        return value + surrogate - surrogate.detach()
+        on_codes, on_prior = critic(p.z), critic(p.prior).detach()
+        cross_entropy = F.softplus(-on_prior).mean() + F.softplus(on_codes.detach()).mean()
+        surrogate = F.softplus(-on_codes).mean()
+        return math.log(2) - 0.5 * cross_entropy + surrogate - surrogate.detach()
 
 
 class MarginalKL(Adversarial):
@@ -176,7 +182,8 @@ class MutualInformation(Term):
 
     Pairs from p(x) q(z) are made within the batch: each image with its neighbour's code. Batches
     are shuffled, and unlike a random permutation the shift never pairs an image with its own code.
-    InfoNCE takes every pair.
+    Of N training images p(x) q(z) does so with probability 1/N: for very few of them, which a
+    critic learns by heart, the value can pass log N. InfoNCE takes every pair.
 
     The gradient of Donsker–Varadhan's logarithm is biased by the batch's own denominator; as in
     MINE the moving average of it takes its place. The value stays the plain one, and the average
@@ -210,19 +217,19 @@ class MutualInformation(Term):
 
     def __call__(self, p: Pass, critic: nn.Module | None = None) -> Float[Tensor, ""]:
         joint, marginal = self.scores(p, required(critic, self))
-        value = BOUNDS[self.bound](joint, marginal)
+        value = FREE[self.bound](joint, marginal)
         if self.bound != "dv":
             return value
         surrogate = joint.mean() - self.ratio(marginal, critic).mean()
         return value.detach() + surrogate - surrogate.detach()
 
     def scores(self, p: Pass, critic: nn.Module) -> tuple[Tensor, Tensor]:
-        """t at pairs drawn together [b] and drawn apart, [b] or (InfoNCE) [b, b]."""
-        x, domain = p.x.flatten(1), DOMAINS[self.bound]
+        """Outputs at pairs drawn together [b] and drawn apart, [b] or (InfoNCE) [b, b]."""
+        x = p.x.flatten(1)
         if self.bound == "nce":
-            every = domain(critic(x[:, None], p.z[None]))
+            every = critic(x[:, None], p.z[None])
             return every.diagonal(), every
-        return domain(critic(x, p.z)), domain(critic(x, p.z.roll(1, 0)))
+        return critic(x, p.z), critic(x, p.z.roll(1, 0))
 
     def ratio(self, marginal: Tensor, critic: nn.Module) -> Tensor:
         """exp(t̃) over its moving average, guarded: its gradient is that of log E exp t̃."""

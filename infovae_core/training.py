@@ -22,10 +22,10 @@ from infovae_core.likelihoods import LIKELIHOODS
 from infovae_core.model import VAE, Pass
 from infovae_core.networks import NETWORKS
 from infovae_core.objectives import Objective
+from infovae_core.randomness import seed_of
 from infovae_core.terms import NATS
 
 TRAIN_ROWS = 2000  # about as many training rows as a long run writes
-EVALUATION_BLOCK = 500  # images; terms on pairs of samples cost its square
 
 
 @dataclass
@@ -103,7 +103,7 @@ def init(config: RunConfig, data: Dataset) -> State:
     """A fresh state on the device of `data`. The model's weights do not depend on the objective."""
     like, settings = data.train.x, config.training
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
+        torch.default_generator.manual_seed(seed_of(settings.seed, "weights"))
         x_dim, z_dim = math.prod(data.shape), config.model.latent_dim
         encoder, decoder = NETWORKS[config.model.network](data.shape, config.model)
         model = VAE(encoder, decoder, LIKELIHOODS[config.model.likelihood](config.model), z_dim)
@@ -121,7 +121,7 @@ def init(config: RunConfig, data: Dataset) -> State:
         critics,
         Adam(model.parameters(), settings.learning_rate, fused=True),
         Adam(adversaries, settings.critic_learning_rate, fused=True) if adversaries else None,
-        torch.Generator(like.device).manual_seed(settings.seed),
+        torch.Generator(like.device).manual_seed(seed_of(settings.seed, "noise")),
         settings.critic_steps,
     )
 
@@ -222,7 +222,7 @@ def due_rows(state: State, length: Plan, data: Dataset, values: dict[str, Tensor
         yield Row("train", to_floats(state.sums, steps_since_row(state.step, length)))
         state.sums = None
     if state.step % length.steps_per_epoch == 0:
-        yield Row("test", evaluate(state, data.test))
+        yield Row("test", evaluate(state, data.test, length.batch_size))
 
 
 def steps_since_row(step: int, length: Plan) -> int:
@@ -238,15 +238,16 @@ def to_floats(values: dict[str, Tensor], divisor: int = 1) -> dict[str, float]:
 
 
 @torch.no_grad()
-def evaluate(state: State, split: Split, seed: int = 0) -> dict[str, float]:
+def evaluate(state: State, split: Split, batch_size: int = 128) -> dict[str, float]:
     """The objective's total and parts over a whole split, at one draw of z per image.
 
-    The noise is the same at every call, so that a change of value is a change of the model, and it
-    is not the run's: evaluating leaves training as it was.
+    In batches of about the training's size, on which some bounds depend. The noise is the same at
+    every call, so that a change of value is a change of the model, and it is not the run's:
+    evaluating leaves training as it was.
     """
-    generator = torch.Generator(split.x.device).manual_seed(seed)
+    generator = torch.Generator(split.x.device).manual_seed(seed_of(0, "evaluation"))
     totals: dict[str, Tensor] = {}
-    blocks = math.ceil(len(split) / EVALUATION_BLOCK)
+    blocks = max(1, round(len(split) / batch_size))
     for x in (split.x[i::blocks] for i in range(blocks)):  # neighbours may be alike, as in MNIST
         p = state.model(x, state.model.draw_noise(len(x), generator))
         loss = state.objective.loss(p, state.critics)

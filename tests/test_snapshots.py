@@ -22,8 +22,13 @@ def test_arrays_describe_the_model(digits, d):
     np.testing.assert_allclose(arrays["mean"][held_out], q.mean, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(arrays["std"][held_out], q.stddev, rtol=1e-4)
     assert arrays["label"][held_out].tolist() == digits.test.y.tolist()
-    assert arrays["originals"].shape == arrays["reconstructions"].shape == (40, 8, 8)
+    shown = digits.test.x[snapshots.one_of_each_class(digits.test)]
+    with torch.no_grad():
+        decoded = vae.decode(vae.posterior(shown).mean).mean
+    assert np.array_equal(arrays["originals"], snapshots.pixels(shown))
+    assert np.array_equal(arrays["reconstructions"], snapshots.pixels(decoded))
     assert arrays["samples"].shape == (100, 8, 8)
+    assert len(np.unique(arrays["samples"], axis=0)) > 50
     assert ("plane" in arrays) == (d > 2)
 
 

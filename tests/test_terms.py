@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.distributions import Normal
 
-from infovae_core.divergences import mmd2, svgd_direction
+from infovae_core.divergences import KERNELS, mmd2, svgd_direction
 from infovae_core.model import Pass, diagonal_normal
 from infovae_core.objectives import InfoVAE
 from infovae_core.terms import DIVERGENCES, Jensen, MarginalKL, Stein
@@ -77,6 +77,19 @@ def test_stein_shows_the_discrepancy_and_follows_svgd():
     z = (1 + torch.randn(40, 2)).requires_grad_()
     [followed] = torch.autograd.grad(Stein()(as_pass(z)), z)
     torch.testing.assert_close(followed, -svgd_direction(z.detach(), 2**0.5) / 40)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_mmd_shows_the_unbiased_value_and_follows_the_chosen_statistic(kernel):
+    z = (1 + torch.randn(12, 2)).requires_grad_()
+    for statistic in ("u", "v"):
+        p = as_pass(z)
+        term = DIVERGENCES["mmd"](InfoVAE(kernel=kernel, statistic=statistic))
+        value = term(p)
+        torch.testing.assert_close(value, mmd2(z, p.prior, kernel))
+        [followed] = torch.autograd.grad(value, z)
+        [expected] = torch.autograd.grad(mmd2(z, p.prior, kernel, statistic == "u"), z)
+        torch.testing.assert_close(followed, expected)
 
 
 @pytest.mark.parametrize("name", DIVERGENCES)

@@ -4,12 +4,16 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from infovae_core import checkpoints, training
+from infovae_core.bounds import BOUNDS
 from infovae_core.config import Knobs, RunConfig
 from infovae_core.data import Split, load
-from infovae_core.likelihoods import Bernoulli
+from infovae_core.likelihoods import LIKELIHOODS, Bernoulli
 from infovae_core.objectives import OBJECTIVES, BetaVAE, InfoVAE
+from infovae_core.randomness import seed_of
+from infovae_core.terms import DIVERGENCES
 
 
 def config(name="VAE", epochs=2, **training_fields):
@@ -142,18 +146,55 @@ def test_long_runs_write_a_bounded_number_of_rows():
         assert training.steps_since_row(step, length) == step - before
 
 
-@pytest.mark.parametrize("name", OBJECTIVES)
-def test_steps_do_not_wait_for_the_device(name, data, monkeypatch):
-    state = training.init(config(name), data)
+class NoTransfer(TorchDispatchMode):
+    """Refuses what would wait for a GPU: reading a value, and copying from the host."""
 
-    def waits(*_):
-        raise AssertionError("this reads a value off the device")
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        name = operation.overloadpacket.__name__
+        assert name not in ("_local_scalar_dense", "lift_fresh", "_to_copy", "nonzero"), name
+        return operation(*args, **kwargs or {})
 
-    for method in ("item", "tolist", "__float__", "__bool__", "__int__", "numpy", "cpu"):
-        monkeypatch.setattr(torch.Tensor, method, waits)
-    for _ in range(2):
-        values = training.train_step(state, state.objective, data.train.x[:64])
+
+FAMILY = (
+    [{"name": name} for name in OBJECTIVES]
+    + [{"name": "InfoVAE", "divergence": name} for name in DIVERGENCES]
+    + [{"name": "InfoMaxVAE", "bound": name} for name in BOUNDS]
+)
+
+
+@pytest.mark.parametrize("objective", FAMILY, ids=lambda o: "-".join(o.values()))
+@pytest.mark.parametrize("likelihood", LIKELIHOODS)
+def test_steps_do_not_wait_for_the_device(objective, likelihood, data):
+    settings = RunConfig.model_validate(
+        {"model": {"widths": [8], "likelihood": likelihood}, "objective": objective}
+    )
+    state = training.init(settings, data)
+    x = data.train.x[:16]
+    training.train_step(state, state.objective, x)  # the optimisers make their states
+    with NoTransfer():
+        values = training.train_step(state, state.objective, x)
     assert all(isinstance(v, torch.Tensor) and not v.requires_grad for v in values.values())
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_critics_take_as_many_steps_as_asked(steps, data, monkeypatch):
+    taken = []
+    descend = training.descend
+    monkeypatch.setattr(training, "descend", lambda o, loss: taken.append(o) or descend(o, loss))
+    state = training.init(config("InfoMaxVAE", critic_steps=steps), data)
+    training.train_step(state, state.objective, data.train.x[:16])
+    assert [o is state.critic_optimizer for o in taken] == [True] * steps + [False]
+
+
+def test_streams_of_one_seed_know_nothing_of_each_other(data):
+    """Equal seeds for two purposes would draw the same numbers twice."""
+    purposes = ("weights", "noise", "evaluation", "binarise", "samples")
+    assert len({seed_of(seed, purpose) for seed in (0, 1) for purpose in purposes}) == 10
+    state = training.init(config(), data)
+    other = torch.Generator().manual_seed(seed_of(0, "evaluation"))
+    assert not torch.equal(
+        state.model.draw_noise(4, state.generator), state.model.draw_noise(4, other)
+    )
 
 
 def test_critic_and_model_each_move_their_own_weights_only(data):
@@ -175,20 +216,21 @@ def test_evaluation_is_the_mean_over_the_split_and_repeats(data):
     assert values == training.evaluate(state, data.test)
     with torch.no_grad():
         rate = state.model(data.test.x).rate.mean().item()
-    assert values["rate"] == pytest.approx(rate, rel=1e-5)
+    for batch_size in (50, 128, 1000):  # also where the last batch is smaller
+        values = training.evaluate(state, data.test, batch_size)
+        assert values["rate"] == pytest.approx(rate, rel=1e-5)
     assert values["total"] == pytest.approx(values["distortion"] + values["rate"])
 
 
-def test_evaluation_does_not_depend_on_how_the_split_is_sorted(digits, monkeypatch):
-    """A block of one class alone would lie far from the prior, whatever the whole does."""
-    monkeypatch.setattr(training, "EVALUATION_BLOCK", 50)
+def test_evaluation_does_not_depend_on_how_the_split_is_sorted(digits):
+    """A batch of one class alone would lie far from the prior, whatever the whole does."""
     state = training.init(config("InfoVAE"), digits)
     mix = Split(digits.train.x, digits.train.y)
     by_class = mix.y.argsort()
     ordered = Split(mix.x[by_class], mix.y[by_class])
     with torch.no_grad():
         state.model.encoder[-1].weight.mul_(20)  # codes that tell the classes apart
-    one, other = (training.evaluate(state, split)["mmd"] for split in (mix, ordered))
+    one, other = (training.evaluate(state, split, 50)["mmd"] for split in (mix, ordered))
     assert one == pytest.approx(other, rel=0.05)
 
 
