@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 CORE = sorted(path.stem for path in (ROOT / "infovae_core").glob("*.py"))
 ORDER = [  # each imports only from those before it
-    ("divergences", "bounds", "likelihoods"),
+    ("divergences", "bounds", "likelihoods", "randomness"),
     ("model",),
     ("estimators", "terms"),
     ("objectives",),
