@@ -44,7 +44,7 @@ class Pass:
         return (0.5 * (std.square() + mean.square() - 1) - std.log()).sum(-1)
 
     def detach(self) -> "Pass":
-        """The same pass for a critic's own step: its z and log p(x|z) lead no gradient to the model."""
+        """The same pass for a critic: its z and log p(x|z) lead no gradient to the model."""
         return replace(self, z=self.z.detach(), log_px=self.log_px.detach())
 
 
