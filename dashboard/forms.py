@@ -21,7 +21,7 @@ from dashboard.words import plain
 Model = TypeVar("Model", bound=BaseModel)
 
 SHORT = 14  # characters of a title up to which two neighbours share a row
-VISIBLE = 24  # characters up to which a choice alone in its row shows its options side by side
+VISIBLE = 24  # characters up to which the two options of a choice are shown side by side
 
 
 class Form(Generic[Model]):
@@ -62,7 +62,7 @@ class Form(Generic[Model]):
         for row in _rows(due):
             for cell, leaf in zip(st.columns(len(row)), row, strict=True):
                 with cell:
-                    _widget(leaf, alone=len(row) == 1)
+                    _widget(leaf)
             self._complain(leaf.path for leaf in row)
         self._complain(part for part in self._parts if below(part, path))
 
@@ -129,7 +129,7 @@ def fill(key: str, instance: BaseModel) -> None:
     st.session_state[key] = (fills + 1, instance)  # new keys: what was typed before is forgotten
 
 
-def _widget(leaf: Leaf, alone: bool) -> None:
+def _widget(leaf: Leaf) -> None:
     common = {
         "label": plain(leaf.title),
         "key": leaf.key,
@@ -139,7 +139,7 @@ def _widget(leaf: Leaf, alone: bool) -> None:
     empty = (leaf.extra or {}).get("empty")
     match leaf.kind:
         case "choice":
-            _choice(leaf, common, alone)
+            _choice(leaf, common)
         case "bool":
             st.toggle(**common, value=leaf.initial)
         # No limits for the browser: it would keep the last good value in force behind a bad one.
@@ -152,11 +152,10 @@ def _widget(leaf: Leaf, alone: bool) -> None:
             st.text_input(**common, value=leaf.initial, placeholder=empty)
 
 
-def _choice(leaf: Leaf, common: dict[str, Any], alone: bool) -> None:
+def _choice(leaf: Leaf, common: dict[str, Any]) -> None:
     options = list(leaf.options)
     common = common | {"options": options, "format_func": leaf.options.__getitem__}
-    few = len(options) > 1 and sum(map(len, leaf.options.values())) <= VISIBLE
-    if alone and few:
+    if _spread(leaf):
         required = not leaf.optional
         st.segmented_control(**common, default=leaf.default, required=required, width="stretch")
     else:
@@ -164,11 +163,17 @@ def _choice(leaf: Leaf, common: dict[str, Any], alone: bool) -> None:
         st.selectbox(**common, index=index)
 
 
+def _spread(leaf: Leaf) -> bool:
+    """Whether both options are shown at once. Only the field may decide: a key has one widget."""
+    return len(leaf.options) == 2 and sum(map(len, leaf.options.values())) <= VISIBLE
+
+
 def _rows(leaves: Sequence[Leaf]) -> Iterator[Sequence[Leaf]]:
     """Short neighbours two by two, the others alone."""
     waiting: list[Leaf] = []
     for leaf in leaves:
         short = len(leaf.title) <= SHORT and leaf.kind != "bool" and not leaf.leads
+        short = short and not _spread(leaf)
         if waiting and not short:
             yield waiting
             waiting = []

@@ -51,7 +51,9 @@ def ago(seconds: float | None) -> str:
 
 
 def objective(record: Mapping) -> tuple[str, str]:
-    """Title and coefficients of a stored objective: ('InfoVAE', 'α 0, λ 10').
+    """Title and settings of a stored objective: ('InfoVAE', 'α 0, λ 10, stein').
+
+    Coefficients are said in any case, choices where they are not the default.
 
     A record that this version does not understand keeps its name.
     """
@@ -63,9 +65,11 @@ def objective(record: Mapping) -> tuple[str, str]:
         made = cls.model_validate(record)
     except ValidationError:
         return cls.title, ""
-    settings = (
-        f"{field.title} {number(getattr(made, key))}"
-        for key, field in cls.model_fields.items()
-        if isinstance(getattr(made, key), float)
-    )
+    settings = []
+    for key, field in cls.model_fields.items():
+        value = getattr(made, key)
+        if isinstance(value, float):
+            settings.append(f"{field.title} {number(value)}")
+        elif isinstance(value, str) and value != field.default:
+            settings.append(value.replace("_", " "))
     return cls.title, ", ".join(settings)

@@ -148,9 +148,9 @@ with st.container(horizontal=True, vertical_alignment="center"):
     )
 
 
-@st.fragment(run_every=3 if busy else None)
+@st.fragment(run_every=3 if busy else 10)
 def listing() -> None:
-    """The lines that were searched for; looks again by itself only while something may change."""
+    """The lines that were searched for. It looks again: a run may come from the shell."""
     every = state.summaries(root)
     if busy and not any(line.state in runs.ACTIVE for line in every):
         st.rerun()

@@ -279,6 +279,19 @@ def test_settings_of_the_critic_are_shown_where_there_is_one(name, divergence):
     assert ("objective.critic_widths" in shown(app)) == has_critic
 
 
+@pytest.mark.parametrize("divergence", DIVERGENCES)
+def test_a_choice_whose_neighbour_comes_or_goes_stays_what_was_said(divergence):
+    app = say(opened(), objective__name="InfoVAE")
+    before = widget(app, "objective.divergence")
+    app = say(app, objective__divergence=divergence)
+    for _ in range(3):
+        # Two kinds of widget under one key would hand the browser's value back and forth.
+        assert widget(app, "objective.divergence").type == before.type
+        assert widget(app, "objective.divergence").value == divergence
+        assert out(app).value.objective.divergence == divergence
+        app.run()
+
+
 def test_values_survive_another_objective_and_another_page():
     app = say(opened(), objective__name="BetaVAE")
     app = say(app, objective__beta=7.0)

@@ -190,12 +190,12 @@ export function drawHead(context, { label, unit, index, box, lines }, theme, cur
   }
 }
 
-/** A label at full length, without its `dispensable` end, its weight, and cut shorter and shorter. */
+/** A label at full length, without its `dispensable` end, set tightly, and cut more and more. */
 function versions(label, dispensable) {
   const brief = label.endsWith(dispensable) ? label.slice(0, -dispensable.length) : label;
-  const bare = brief.replace(/^[=+−] (\S+ × )?/, "");
-  const cuts = Array.from({ length: bare.length }, (_, i) => `${bare.slice(0, -1 - i)}…`);
-  return [label, brief, bare, ...cuts];
+  const tight = brief.replace(/^([=+−]) /, "$1").replace(" × ", " ");
+  const cuts = Array.from({ length: tight.length }, (_, i) => `${tight.slice(0, -1 - i)}…`);
+  return [label, brief, tight, ...cuts];
 }
 
 /** A line through the plot at the step `cursor`, and dots where the curves are. */

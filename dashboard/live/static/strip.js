@@ -16,7 +16,7 @@ const STATES = {
 
 const SAYINGS = {
   none: "Choose settings and press Train.",
-  queued: "Waits for its turn: other runs are being trained.",
+  queued: "Waits for its turn, or for a worker to start.",
   interrupted: "Its process is gone. Resume goes on from the last checkpoint.",
   gone: "This run was deleted.",
 };
