@@ -4,8 +4,9 @@ Everything lies in `<root>/.worker`, and a kill at any instant leaves it true:
 
 - `queue/<ns>-<run id>` is a ticket. It goes once its run is marked running, so that a worker which
   dies in between leaves the run in the queue.
-- `slots/<device>.<i>.lock` is held while a run trains on the device; INFOVAE_SLOTS says how many
-  there are of each. The locks are the kernel's, which frees them with the process.
+- `slots/<host>.<device>.<i>.lock` is held while a run trains on the device; INFOVAE_SLOTS says how
+  many there are of each. They are per folder of runs, and per host where hosts share one: two
+  folders do not wait for each other. The locks are the kernel's, which frees them with the process.
 - `<run>/.lock` is held by the run's one writer.
 - `seats/<i>.lock` is held by a worker for as long as it means to look at the queue again.
 - `idle.lock` is held by the one that waits, and `warm` lies there once it has loaded torch. `keep`
@@ -17,11 +18,12 @@ Nothing here loads torch: the web server calls it.
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -78,35 +80,57 @@ def enqueue(run: Run) -> None:
             )
         run.withdraw("stop")
         run.withdraw("pause")
-        (_hidden(run.root, "queue") / f"{time.time_ns()}-{run.id}").touch()
+        queue = _hidden(run.root, "queue")
+        newest = max((int(t.name.partition("-")[0]) for t in tickets(run.root)), default=0)
+        place = max(time.time_ns(), newest + 1)  # at the end also where the clock was set back
+        (queue / f"{place}-{run.id}").touch()
 
 
 def claim(root: Path, device_of: Callable[[Run], str], own: FileLock | None = None) -> Claim | None:
     """The oldest queued run whose device has a free slot, marked running; or None.
 
     A run whose writer is there already waits for that process alone, which claims it by passing the
-    lock as `own`. Whoever may not take a ticket leaves its slot to it, so that order holds.
+    lock as `own`. A run that cannot be taken yet holds up those behind it on its device, so that
+    order holds; one that cannot be marked as running leaves the queue.
     """
-    with FileLock(_hidden(root) / "queue.lock", poll_interval=0.005), ExitStack() as kept:
+    with FileLock(_hidden(root) / "queue.lock", poll_interval=0.005):
+        busy: set[str] = set()
         for ticket in tickets(root):
             run = holder(ticket)
-            if not run.path.is_dir() or run.state == "running":
+            try:
+                if not run.path.is_dir() or run.state == "running":
+                    ticket.unlink(missing_ok=True)
+                    continue
+                device = device_of(run)
+                claimed = None if device in busy else _take(run, device, own)
+            except OSError as error:
+                _tell(root, f"run {run.id} leaves the queue, for it cannot be written: {error}")
                 ticket.unlink(missing_ok=True)
                 continue
-            slot = _free_slot(root, device_of(run))
-            if slot is None:
-                continue
-            if own is None:
-                writer = _try(_writer_file(run))
-            else:
-                writer = own if own.lock_file == str(_writer_file(run)) else None
-            if writer is None:
-                kept.callback(slot.release)
-                continue
-            run.set_status(state="running", error=None)
-            ticket.unlink(missing_ok=True)
-            return Claim(run, slot, writer)
+            if claimed is not None:
+                ticket.unlink(missing_ok=True)
+                return claimed
+            busy.add(device)
     return None
+
+
+def _take(run: Run, device: str, own: FileLock | None) -> Claim | None:
+    """A free slot and the place of its writer for `run`, which is marked running; or None."""
+    with ExitStack() as undo:
+        slot = _free_slot(run.root, device)
+        if slot is None:
+            return None
+        undo.callback(slot.release)
+        if own is None:
+            writer = _try(_writer_file(run))
+        else:
+            writer = own if own.lock_file == str(_writer_file(run)) else None
+        if writer is None:
+            return None
+        undo.callback(writer.release)
+        run.set_status(state="running", error=None)
+        undo.pop_all()
+        return Claim(run, slot, writer)
 
 
 @contextmanager
@@ -199,14 +223,21 @@ def waiting(root: Path) -> Iterator[Path | None]:
         lock.release()
 
 
-def unwanted(root: Path, born: float) -> bool:
-    """Whether a worker waiting since before `born` should go: nobody asks, or its code is old."""
+def edition() -> int:
+    """When the code was last edited; only whether it differs counts, for clocks may be wrong."""
+    return max((path.stat().st_mtime_ns for path in PACKAGE.glob("*.py")), default=0)
+
+
+def unwanted(root: Path, born: float, code: int) -> bool:
+    """Whether a worker waiting since `born`, with the edition `code`, should go.
+
+    That is when nobody asks for it any more, or its code is not what lies there.
+    """
     try:
         asked = (_hidden(root) / "keep").stat().st_mtime
     except OSError:
         return True  # the whole folder was removed
-    edited = max(path.stat().st_mtime for path in PACKAGE.glob("*.py"))
-    return time.time() - max(asked, born) > KEEP or edited > born
+    return time.time() - max(asked, born) > KEEP or edition() != code
 
 
 def slots() -> int:
@@ -218,9 +249,15 @@ def slots() -> int:
 
 
 def _free_slot(root: Path, device: str) -> FileLock | None:
-    name = device.replace(":", "-")
+    name = f"{socket.gethostname()}.{device.replace(':', '-')}"
     tried = (_try(_hidden(root, "slots") / f"{name}.{i}.lock") for i in range(slots()))
     return next(filter(None, tried), None)
+
+
+def _tell(root: Path, text: str) -> None:
+    """Add a line to the log of the waiting worker."""
+    with suppress(OSError), (_hidden(root) / "worker.log").open("a", encoding="utf-8") as log:
+        print(text, file=log)
 
 
 def _writer_file(run: Run) -> Path:

@@ -16,6 +16,7 @@ from infovae_core.runs import Run
 if TYPE_CHECKING:
     from infovae_core.config import RunConfig
     from infovae_core.data import Dataset
+    from infovae_core.snapshots import Arrays
     from infovae_core.training import Plan, Report, Row, State
 
 BEAT = 0.25  # seconds between two heartbeats
@@ -34,8 +35,7 @@ class Recorder:
         self.run, self.config, self.images, self.pulse = run, config, images, pulse
         # Steps after the checkpoint are repeated, to the same values: their rows are there already.
         self.logged = {row["split"]: row["step"] for row in run.rows()}
-        self.drawn = max(run.snapshot_steps(), default=None)
-        self.before = None if self.drawn is None else run.snapshot(self.drawn)
+        self.drawn, self.before = newest_snapshot(run)
         # As often as a change would show: at once, and later less and less.
         self.snapshots = Cadence(0.4, growth=1 / 150, at_once=True)
         self.checkpoints = Cadence(10.0)
@@ -60,16 +60,16 @@ class Recorder:
         self._checkpoint(state)
 
     def _log(self, row: Row, step: int) -> None:
-        if step <= self.logged.get(row.split, 0):
-            return
-        clock = {"step": step, "epoch": self.pulse.epoch, "seconds": self.pulse.seconds}
-        self.run.log(clock | {"split": row.split, "values": row.values})
+        if step > self.logged.get(row.split, 0):
+            clock = {"step": step, "epoch": self.pulse.epoch, "seconds": self.pulse.seconds}
+            self.run.log(clock | {"split": row.split, "values": row.values})
         if not math.isfinite(row.values["total"]):
             raise self._blown_up(k for k, v in row.values.items() if not math.isfinite(v))
 
     def _snapshot(self, state: State) -> None:
         from infovae_core import snapshots
 
+        self._check(state)
         self.before = snapshots.take(state.model, self.images, self.before)
         self.run.save_snapshot(state.step, self.before)
         self.run.thin_snapshots(SNAPSHOTS)
@@ -78,9 +78,12 @@ class Recorder:
     def _checkpoint(self, state: State) -> None:
         from infovae_core import checkpoints
 
-        if not all(w.isfinite().all() for w in state.model.parameters()):
-            raise self._blown_up(["weights"])  # and leave the last good checkpoint as it is
+        self._check(state)  # and leave the last good one as it is
         checkpoints.save(state, self.run.path / "checkpoint")
+
+    def _check(self, state: State) -> None:
+        if not all(w.isfinite().all() for w in state.model.parameters()):
+            raise self._blown_up(["weights"])
 
     def _blown_up(self, names: Iterable[str]) -> NotFinite:
         named = ", ".join(name for name in names if name != "total") or "total"
@@ -88,6 +91,17 @@ class Recorder:
             f"the loss must stay finite, got {named} not finite at step {self.pulse.step}; lower "
             f"the learning rate ({self.config.training.learning_rate:g}) or the term's weight"
         )
+
+
+def newest_snapshot(run: Run) -> tuple[int, Arrays] | tuple[None, None]:
+    """Step and arrays of the last snapshot; nothing where there is none, or none that can be read.
+
+    It only keeps the views from jumping: no run is lost for it.
+    """
+    with suppress(Exception):  # numpy has one for each way in which a file is broken
+        step = max(run.snapshot_steps())
+        return step, run.snapshot(step)
+    return None, None
 
 
 class Cadence:
@@ -132,6 +146,7 @@ class Pulse:
         self._begun = 0.0
         self._before = run.status["seconds"] or 0.0  # trained before this process
         self._marks: deque[tuple[float, int]] = deque()  # time, step
+        self._failed = False
         self._writing = threading.Lock()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True)
@@ -183,5 +198,13 @@ class Pulse:
                 return
             with suppress(OSError):  # a full disk may have room at the next beat
                 self.set()
-                if beat % 10 == 0:
-                    self.watch()
+            if beat % 10 == 0:
+                self._look()
+
+    def _look(self) -> None:
+        try:
+            self.watch()
+        except Exception:  # the run goes on, and must be seen to
+            if not self._failed:
+                self.run.trace()
+            self._failed = True

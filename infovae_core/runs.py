@@ -15,6 +15,7 @@ Standard library and numpy only, so that a viewer opens runs without loading tor
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -23,7 +24,9 @@ import secrets
 import shutil
 import socket
 import time
+import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -124,10 +127,11 @@ class Run:
         A run waits because it has a ticket and works because its worker lives; one that says so
         without either was interrupted, or withdrawn by a request before any worker took it.
         """
+        waits = self.ticket is not None  # first, for it goes once the status says running
         status = self.status
         if status["state"] == "running" and _lives(status):
             return "running"
-        if self.ticket is not None:
+        if waits:
             return "queued"
         if status["state"] in ("paused", "finished", "stopped", "failed"):
             return status["state"]
@@ -169,7 +173,10 @@ class Run:
         Raises: RunError where there is none of that step, or none any more.
         """
         try:
-            with np.load(self._snapshot_file(step), allow_pickle=False) as arrays:
+            with (
+                self._snapshot_file(step).open("rb") as file,
+                np.load(file, allow_pickle=False) as arrays,
+            ):
                 return dict(arrays)
         except FileNotFoundError as error:
             raise RunError(
@@ -236,6 +243,11 @@ class Run:
         _append(
             self.path / "events.jsonl", {"event": kind, "time": time.time(), "step": step} | more
         )
+
+    def trace(self) -> None:
+        """Append the exception being handled to worker.log, as far as the disk has room."""
+        with suppress(OSError), (self.path / "worker.log").open("a", encoding="utf-8") as log:
+            traceback.print_exc(file=log)
 
     def set_status(self, **changes: Any) -> None:
         """Change the status, signed by this process with a new heartbeat."""
@@ -364,7 +376,7 @@ def tickets(root: Path) -> list[Path]:
     """The queue, first come first: files named `<ns since 1970>-<run id>`."""
     queue = root / HIDDEN / "queue"
     try:
-        names = sorted(name for name in os.listdir(queue) if name[:1].isdigit())
+        names = sorted(name for name in os.listdir(queue) if re.match(r"\d+-", name))
     except FileNotFoundError:
         return []
     return [queue / name for name in names]
@@ -402,8 +414,10 @@ def alive(pid: int) -> bool:
 
 
 def _append(path: Path, record: dict[str, Any]) -> None:
+    line = json.dumps(record, allow_nan=False).encode() + b"\n"
     with path.open("ab", buffering=0) as file:  # one write a line, at once
-        file.write(json.dumps(record, allow_nan=False).encode() + b"\n")
+        if file.write(line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
 def _replace(path: Path, write: Callable[[BinaryIO], object]) -> None:

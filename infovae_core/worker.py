@@ -13,7 +13,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -45,16 +45,19 @@ def serve(root: Path) -> None:
 
     A failed run is the last: what made it fail may have spoiled the process.
     """
-    born, ending = time.time(), None
+    born, code, ending = time.time(), dispatch.edition(), None
     with dispatch.seat(root):
         while ending not in ("failed", "terminated"):
             with dispatch.waiting(root) as warm:
                 if warm is None:
                     return
                 if ending is None:
-                    warm_up(root)
+                    try:
+                        warm_up(root)
+                    except Exception:  # a full device, say: a run will hear what is wrong
+                        traceback.print_exc()
                 warm.touch()
-                claim = next_claim(root, born)
+                claim = next_claim(root, born, code)
             if claim is None:
                 break
             with claim as run, output_to(run.path / "worker.log"):
@@ -64,10 +67,10 @@ def serve(root: Path) -> None:
         dispatch.spawn(root)
 
 
-def next_claim(root: Path, born: float) -> Claim | None:
+def next_claim(root: Path, born: float, code: int) -> Claim | None:
     """Wait for a run that can be trained now; None once the worker is not wanted any more."""
     for poll in count():
-        if poll % 50 == 0 and dispatch.unwanted(root, born):
+        if poll % 50 == 0 and dispatch.unwanted(root, born, code):
             break
         queued = bool(tickets(root))
         if queued and (claim := dispatch.claim(root, device_of)) is not None:
@@ -88,9 +91,9 @@ def work(run: Run, watch: Watch = lambda report, plan: None) -> str:
         try:
             ending = train(run, pulse, watch)
         except Exception as error:  # whatever it was, the viewers must hear of it
-            with (run.path / "worker.log").open("a", encoding="utf-8") as log:
-                traceback.print_exc(file=log)
-            run.event("failed", pulse.step, error=explain(error))
+            run.trace()
+            with suppress(OSError):  # the disk may be what failed
+                run.event("failed", pulse.step, error=explain(error))
             pulse.set(state="failed", error=explain(error))
             return "failed"
         run.event(ending, pulse.step)
@@ -207,6 +210,13 @@ def explain(error: Exception) -> str:
     if isinstance(error, ValidationError):
         return explain_setting(error.errors()[0])
     text = " ".join(str(error).split())
+    if isinstance(error, RuntimeError) and "out of memory" in text:
+        first, *_ = str(error).splitlines()  # the rest is advice for programmers
+        got = ". ".join(first.split(". ")[:2]).rstrip(".")
+        return (
+            f"the model must fit the device's memory, got {got}; "
+            "lower batch_size or widths, or set training.device to cpu"
+        )
     known = isinstance(error, ValueError | ArithmeticError)
     return text if known and text else f"{type(error).__name__}: {text}"
 

@@ -95,6 +95,52 @@ def test_a_busy_device_holds_up_its_own_runs_only(tmp_path):
             assert second == other
 
 
+def test_a_slot_that_comes_free_meanwhile_does_not_go_to_a_younger_run(tmp_path):
+    training, older, _younger = (queued(tmp_path) for _ in range(3))
+    claimed, looks = dispatch.claim(tmp_path, device_of), []
+    assert claimed.run == training
+
+    def freed_after_the_first_look(run):
+        looks.append(run)
+        if len(looks) == 2:
+            claimed.slot.release()
+        return device_of(run)
+
+    assert dispatch.claim(tmp_path, freed_after_the_first_look) is None
+    assert len(looks) == 2
+    with dispatch.claim(tmp_path, device_of) as run:
+        assert run == older
+
+
+def test_a_run_that_cannot_be_written_does_not_hold_up_the_others(tmp_path):
+    broken, good = queued(tmp_path), queued(tmp_path)
+    (broken.path / "status.json").unlink()
+    (broken.path / "status.json").mkdir()
+    with dispatch.claim(tmp_path, device_of) as run:
+        assert run == good
+    assert runs.tickets(tmp_path) == []
+    assert f"run {broken.id} leaves" in (tmp_path / runs.HIDDEN / "worker.log").read_text()
+    with dispatch.reserve(broken):
+        pass  # its locks are free again
+
+
+def test_the_last_in_the_queue_is_the_last_whatever_the_clock_says(tmp_path, monkeypatch):
+    first = queued(tmp_path)
+    hour = time.time_ns() - 3600 * 10**9
+    monkeypatch.setattr(dispatch.time, "time_ns", lambda: hour)
+    second, third = queued(tmp_path), queued(tmp_path)
+    assert [runs.holder(ticket) for ticket in runs.tickets(tmp_path)] == [first, second, third]
+
+
+def test_hosts_that_share_a_folder_have_slots_of_their_own(tmp_path, monkeypatch):
+    here, there = queued(tmp_path), queued(tmp_path)
+    with dispatch.claim(tmp_path, device_of) as run:
+        assert run == here
+        monkeypatch.setattr(dispatch.socket, "gethostname", lambda: "elsewhere")
+        with dispatch.claim(tmp_path, device_of) as run:
+            assert run == there
+
+
 def test_a_worker_killed_before_it_took_the_ticket_away_loses_nothing(tmp_path):
     run = queued(tmp_path)
     ticket = run.ticket.name
@@ -213,16 +259,19 @@ def test_a_busy_worker_calls_another_where_there_is_room(tmp_path, spawned):
     assert spawned == [tmp_path]
 
 
-def test_a_worker_goes_when_nobody_asks_or_its_code_is_old(tmp_path, spawned, monkeypatch):
+def test_a_worker_goes_when_nobody_asks_or_its_code_is_another(tmp_path, spawned, monkeypatch):
     monkeypatch.setattr(dispatch, "PACKAGE", tmp_path)
     source, now = tmp_path / "model.py", time.time()
     source.touch()
-    os.utime(source, (now - 10,) * 2)
-    assert dispatch.unwanted(tmp_path, now)  # whoever wanted it removed the folder
+    code = dispatch.edition()
+    assert dispatch.unwanted(tmp_path, now, code)  # whoever wanted it removed the folder
     dispatch.ensure(tmp_path)
-    assert not dispatch.unwanted(tmp_path, now)
-    assert dispatch.unwanted(tmp_path, now - 11)
+    assert not dispatch.unwanted(tmp_path, now, code)
+    for edited in (now - 10, now + 10**6):  # a clock that is wrong spoils nothing
+        os.utime(source, (edited,) * 2)
+        assert dispatch.unwanted(tmp_path, now, code)
+        assert not dispatch.unwanted(tmp_path, now, dispatch.edition())
+    code = dispatch.edition()
     os.utime(tmp_path / runs.HIDDEN / "keep", (now - 2 * dispatch.KEEP,) * 2)
-    assert not dispatch.unwanted(tmp_path, now)  # it has only just come
-    os.utime(source, (now - 3 * dispatch.KEEP,) * 2)
-    assert dispatch.unwanted(tmp_path, now - 2 * dispatch.KEEP)
+    assert not dispatch.unwanted(tmp_path, now, code)  # it has only just come
+    assert dispatch.unwanted(tmp_path, now - 2 * dispatch.KEEP, code)

@@ -2,6 +2,7 @@ import math
 import types
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 
@@ -89,6 +90,20 @@ def test_the_heart_goes_on_after_a_write_that_failed(run, monkeypatch):
     assert len(failures) == 2
 
 
+def test_the_heart_goes_on_after_its_watch_failed_and_says_so_once(run, monkeypatch):
+    monkeypatch.setattr(recorder, "BEAT", 0.002)
+    looks = []
+
+    def watch():
+        looks.append(run.status["heartbeat"])
+        raise KeyError("device")
+
+    with Pulse(run, watch):
+        until(lambda: len(looks) > 2 and run.status["heartbeat"] > looks[2], "a heartbeat")
+    log = (run.path / "worker.log").read_text()
+    assert log.count("KeyError: 'device'") == 1
+
+
 def test_progress_is_counted_from_all_that_was_trained(run, clock):
     run.set_status(seconds=50.0)
     pulse = Pulse(run)
@@ -108,17 +123,29 @@ def test_progress_is_counted_from_all_that_was_trained(run, clock):
     assert status["rate"] == pytest.approx(4 * 32)
 
 
-def test_a_checkpoint_that_is_past_saving_is_not_saved(run):
+@pytest.mark.parametrize("drawn", [None, 5])
+def test_a_model_that_is_past_saving_is_not_saved(run, drawn):
     pulse = Pulse(run)
     pulse.start(5, PLAN, "cpu")
     kept = Recorder(run, RunConfig(), None, pulse)
-    kept.drawn = 5
+    kept.drawn = drawn
     model = torch.nn.Linear(2, 2)
     with torch.no_grad():
         model.weight[0, 0] = math.nan
     with pytest.raises(NotFinite, match=r"weights not finite at step 5; lower .*\(0\.001\)"):
         kept.close(types.SimpleNamespace(model=model, step=5))
     assert list((run.path / "checkpoint").iterdir()) == []
+    assert run.snapshot_steps() == []
+
+
+@pytest.mark.parametrize("left", [0, 30, -30])
+def test_a_broken_snapshot_does_not_stop_a_run_from_going_on(run, left):
+    run.save_snapshot(3, {"mean": np.zeros((4, 2))})
+    assert Recorder(run, RunConfig(), None, Pulse(run)).drawn == 3
+    file = run.path / "snapshots" / "00000003.npz"
+    file.write_bytes(file.read_bytes()[:left])
+    kept = Recorder(run, RunConfig(), None, Pulse(run))
+    assert (kept.drawn, kept.before) == (None, None)  # so that it is drawn again
 
 
 def test_rows_are_written_once_and_a_loss_that_is_not_finite_ends_the_run(run):
@@ -138,3 +165,8 @@ def test_rows_are_written_once_and_a_loss_that_is_not_finite_ends_the_run(run):
     with pytest.raises(NotFinite, match="got mmd not finite at step 30"):
         kept._log(types.SimpleNamespace(split="train", values=wild), 30)
     assert run.last("train")["values"] == {"total": None, "distortion": 1.0, "mmd": None}
+
+    again, logged = Recorder(run, RunConfig(), None, pulse), run.rows()
+    with pytest.raises(NotFinite, match="got mmd not finite at step 30"):
+        again._log(types.SimpleNamespace(split="train", values=wild), 30)
+    assert run.rows() == logged

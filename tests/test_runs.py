@@ -1,5 +1,6 @@
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -159,6 +160,26 @@ def test_a_run_whose_worker_is_gone_is_interrupted(run, dead_pid, lost):
     assert run.state == "queued"  # killed before it took the ticket away: the run is not lost
 
 
+def test_a_run_claimed_while_its_state_is_read_is_never_at_rest(run, monkeypatch):
+    ticket(run)
+
+    def claimed_after(read):
+        def read_and_claim(*args):
+            value = read(*args)
+            monkeypatch.undo()
+            run.set_status(state="running")
+            run.ticket.unlink()
+            return value
+
+        return read_and_claim
+
+    # Whichever of the two is looked at first.
+    monkeypatch.setattr(runs, "tickets", claimed_after(runs.tickets))
+    monkeypatch.setattr(Run, "status", property(claimed_after(Run.status.fget)))
+    assert run.state in runs.ACTIVE
+    assert run.ticket is None
+
+
 def test_a_zombie_does_not_train(run):
     child = subprocess.Popen([sys.executable, "-c", ""])
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
@@ -287,6 +308,21 @@ def test_mending_cuts_what_a_kill_left_and_nothing_else(run):
     assert {p: p.read_bytes() for p in run.path.rglob("*") if p.is_file()} == whole
     run.log(row(2))
     assert [r["step"] for r in run.rows()] == [1, 2]
+
+
+def test_a_line_the_disk_has_no_room_for_is_an_error_and_mended(run):
+    run.log(row(1))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    room = (run.path / "metrics.jsonl").stat().st_size + 20
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        with pytest.raises(OSError, match="No space left"):
+            run.log(row(2))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    run.mend()
+    run.log(row(3))
+    assert [r["step"] for r in run.rows()] == [1, 3]
 
 
 def test_mending_leaves_nothing_of_a_log_that_is_half_a_line(run):
@@ -423,7 +459,8 @@ def test_the_queue_is_first_come_first(tmp_path):
     made = [runs.create(tmp_path, {}) for _ in range(3)]
     for age, run in zip((0, 2_000_000_000, 1_000_000_000), made, strict=True):
         ticket(run, age)
-    (tmp_path / runs.HIDDEN / "queue" / ".swp").touch()
+    for stray in (".swp", "7", "²-x"):
+        (tmp_path / runs.HIDDEN / "queue" / stray).touch()
     assert [runs.holder(t) for t in runs.tickets(tmp_path)] == [made[1], made[2], made[0]]
     assert made[0].ticket == runs.tickets(tmp_path)[2]
 

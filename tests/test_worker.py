@@ -1,5 +1,6 @@
 """Real workers in processes of their own, as the dashboard starts them."""
 
+import errno
 import json
 import os
 import re
@@ -10,6 +11,7 @@ import sys
 from itertools import pairwise
 
 import pytest
+import torch
 from pydantic import ValidationError
 
 from infovae_core import dispatch, runs, worker
@@ -169,6 +171,28 @@ def test_a_waiting_worker_goes_when_its_folder_does(root):
     until(lambda: not workers(root), "the worker to go")
 
 
+def test_a_worker_that_cannot_warm_up_waits_all_the_same(tmp_path, monkeypatch, capsys):
+    def full(root):
+        raise RuntimeError("the device is full")
+
+    waited = []
+    monkeypatch.setattr(worker, "warm_up", full)
+    monkeypatch.setattr(worker, "next_claim", lambda root, *_: waited.append(worker.idle(root)))
+    worker.serve(tmp_path)
+    assert waited == [True]
+    assert "the device is full" in capsys.readouterr().err
+
+
+def test_a_run_whose_logs_find_no_room_is_failed(tmp_path, monkeypatch):
+    def full(self, *_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    run = runs.create(tmp_path, SHORT)
+    monkeypatch.setattr(runs.Run, "event", full)
+    assert worker.work(run) == run.state == "failed"
+    assert "No space left" in run.status["error"]
+
+
 def test_a_queued_run_starts_after_a_restart_and_outlives_the_server(root):
     end_workers(root)
     assert not worker.idle(root)
@@ -227,6 +251,18 @@ def test_a_bad_config_is_explained_by_field(config, said):
         (KeyError("mean"), "KeyError: 'mean'"),
         (ValueError(), "ValueError: "),
         (MemoryError("of 3 GB"), "MemoryError: of 3 GB"),
+        (
+            torch.OutOfMemoryError(
+                "CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of"
+            ),
+            "the model must fit the device's memory, got CUDA out of memory. Tried to allocate "
+            "2.50 GiB; lower batch_size or widths, or set training.device to cpu",
+        ),
+        (
+            RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be"),
+            "the model must fit the device's memory, got CUDA error: out of memory; "
+            "lower batch_size or widths, or set training.device to cpu",
+        ),
     ],
 )
 def test_any_error_is_one_line(error, line):
