@@ -271,8 +271,8 @@ class InfoMaxVAE(Objective):
         title="Bound",
         description="The lower bound on I(x; z) that the critic tightens. "
         "kl: the f-dual of the paper; dv: Donsker–Varadhan with MINE's gradient; nce: InfoNCE, "
-        "slow for it scores every pair of a batch; the others bound other divergences of q(x, z) from "
-        "p(x) q(z).",
+        "slow for it scores every pair of a batch; the others bound other divergences of q(x, z) "
+        "from p(x) q(z).",
     )
     critic_widths: Widths = Field(
         (256, 128),
