@@ -21,7 +21,7 @@ COLUMNS = {  # and their relative widths
     "Data": 0.8,
     "Begun": 1.1,
     "Epochs": 1.2,
-    "Latest on test images, nats per image": 4,
+    "Latest on test images": 4,
     "": 0.7,
 }
 LINES = 12  # on a page of the list
