@@ -1,12 +1,14 @@
 """From a button to a gradient step to a plotted point, with a real worker."""
 
 import os
+import re
 import signal
 
 import pytest
 from playwright.sync_api import expect
 
 from infovae_core import runs
+from infovae_core.config import RunConfig
 from tests.e2e.conftest import PATIENCE
 from tests.processes import until
 
@@ -65,6 +67,24 @@ def test_a_reload_and_a_second_tab_show_the_same_run_and_either_may_pause_it(vie
     press("Resume")
     arrives(view, "running")
     until(lambda: run.status["step"] > step, "a step after the pause")
+
+
+def test_a_knob_is_turned_while_the_model_trains(view, run, press):
+    arrives(view, "running")
+    until(lambda: run.status["step"], "a step")
+    field = view.page.get_by_label("λ", exact=True)
+    before = float(field.input_value())
+    after = before + 5
+    field.fill(f"{after:g}")
+    field.press("Enter")
+    press(f"Turn λ {before:g} → {after:g}")
+    mark = re.compile(r"^turned@\d+$")
+    expect(view.canvas("curves")).to_have_attribute("data-marks", mark, timeout=PATIENCE)
+    expect(view.page.get_by_text(f"λ {after:g} ·")).to_be_visible(timeout=PATIENCE)
+    [turned] = [event for event in run.events() if event["event"] == "turned"]
+    weight = RunConfig.model_validate(run.config).objective.weights[1]
+    assert turned["changes"] == {"λ": [before, after]}
+    assert turned["weights"] == {"mmd": [weight, weight + 5]}
 
 
 def test_a_killed_worker_is_an_interrupted_run_that_resumes(view, run, press):
