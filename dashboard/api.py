@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from dashboard.packing import BadQuery, compact, pack
-from infovae_core import runs
+from infovae_core import archive, runs
 from infovae_core.runs import Run, RunError, Tail
 
 FRESH = 0.05  # seconds for which what was read of a run is shown without looking again
@@ -38,16 +38,21 @@ class Feed:
     def __init__(self, run: Run) -> None:
         self.run = run
         self._lock = threading.Lock()
-        self._metrics = Tail(run.path / "metrics.jsonl")
-        self._journal = Tail(run.path / "events.jsonl")
-        self._rows: list[str] = []  # each as the JSON that travels
-        self._events: list[str] = []
-        self._about: Any = None
         self._head: dict[str, Any] = {}
         self._version = ""
         self._read_at = -math.inf
         self._answers: dict[tuple[int, int], bytes] = {}
         self._snapshots: dict[tuple[int, str, bool], bytes] = {}
+        self._begin(None)
+
+    def _begin(self, created: float | None) -> None:
+        """Read the logs from their start, as of a run created then."""
+        self._created = created
+        self._metrics = Tail(self.run.path / "metrics.jsonl")
+        self._journal = Tail(self.run.path / "events.jsonl")
+        self._rows: list[str] = []  # each as the JSON that travels
+        self._events: list[str] = []
+        self._about: Any = None
 
     def news(self, row: int, event: int) -> tuple[str, bytes]:
         """Version and compressed JSON of the run's state, with rows and events from these on.
@@ -76,15 +81,18 @@ class Feed:
     def _read(self) -> None:
         if time.monotonic() - self._read_at < FRESH:
             return
+        # Before the logs: who hears that a run has ended has all of its rows.
+        status, state, steps = self.run.status, self.run.state, self.run.snapshot_steps()
+        if status["created"] != self._created:  # a study may be removed and asked for again
+            self._begin(status["created"])
         self._rows += [compact(rounded(row)) for row in self._metrics.read()]
         for event in self._journal.read():
             self._about = event.pop("about", self._about)
             self._events.append(compact(event))
-        status, steps = self.run.status, self.run.snapshot_steps()
         self._head = {
             "id": self.run.id,
             "label": self.run.label,
-            "state": self.run.state,
+            "state": state,
             "status": {name: status[name] for name in SHOWN},
             "about": self._about,
             "next": len(self._rows),
@@ -148,8 +156,19 @@ def answering(handler: Handler) -> Handler:
 @answering
 def live(request: Request) -> Response:
     """GET /api/runs/{id}/live?rows=N&events=M: state, and what was logged from there on."""
+    return news_of(feed_of(request.path_params["id"]), request)
+
+
+@answering
+def study(request: Request) -> Response:
+    """GET /api/studies/{id}/live?rows=N&events=M: the same of a study."""
+    root = archive.folder(runs.default_root())
+    return news_of(feed_of(request.path_params["id"], root), request)
+
+
+def news_of(feed: Feed, request: Request) -> Response:
+    """What is new to whoever asks."""
     query = request.query_params
-    feed = feed_of(request.path_params["id"])
     version, body = feed.news(whole(query.get("rows", "0")), whole(query.get("events", "0")))
     return reply(request, body, "application/json", tag=version, cache="no-store")
 
@@ -209,9 +228,9 @@ _feeds: dict[Path, Feed] = {}
 _feeding = threading.Lock()
 
 
-def feed_of(id: str) -> Feed:
+def feed_of(id: str, root: Path | None = None) -> Feed:
     """The one feed of a run, whoever asks. Raises: RunError where there is no such run."""
-    run = runs.find(runs.default_root().resolve(), id)
+    run = runs.find((root or runs.default_root()).resolve(), id)
     with _feeding:
         feed = _feeds.pop(run.path, None) or Feed(run)
         make_room(_feeds)
@@ -233,6 +252,7 @@ def assets_version() -> str:
 routes = [
     Route("/api/runs/{id}/live", live),
     Route("/api/runs/{id}/snapshots/{step:int}", snapshot),
+    Route("/api/studies/{id}/live", study),
     Route("/api/live/{version}/{name}", asset),
     Route("/api/{rest:path}", unknown),
 ]

@@ -38,6 +38,12 @@ st.navigation(
             icon=":material/list:",
             help="Every run: open, rename, resume or delete it.",
         ),
+        st.Page(
+            state.INFORMATION,
+            title="Information",
+            icon=":material/share:",
+            help="Estimators of mutual information where it is known, and active units.",
+        ),
     ],
     position="top",
 ).run()

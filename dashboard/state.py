@@ -21,7 +21,7 @@ from infovae_core import runs
 from infovae_core.config import RunConfig
 
 PAGES = Path(__file__).parent.parent / "pages"
-TRAIN, RUNS = PAGES / "train.py", PAGES / "runs.py"
+TRAIN, RUNS, INFORMATION = (PAGES / f"{name}.py" for name in ("train", "runs", "information"))
 FORM = "config"  # the settings in the sidebar
 
 

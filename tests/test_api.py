@@ -395,7 +395,7 @@ def test_every_module_finds_what_it_imports():
         for names, source in re.findall(r'^import \{([^}]*)\} from "\./(.*)";$', text, re.M):
             exported = (api.STATIC / source).read_text(encoding="utf-8")
             for name in names.replace(",", " ").split():
-                assert re.search(rf"^export (class|function|const) {name}\b", exported, re.M), name
+                assert re.search(rf"^export (async )?(class|function|const) {name}\b", exported, re.M), name
                 assert len(re.findall(rf"\b{name}\b", text)) > 1, f"{module.name}: {name} is unused"
 
 

@@ -53,7 +53,7 @@ def view(
             "state": state,
             "palette": tuple(palette["classes"]),  # a list would make streamlit load pandas
             "height": height,
-            "api": "/api",
+            "api": "/api/runs",
             "module": f"/api/live/{api.assets_version()}/main.js",
         },
         on_state_change=on_state_change,

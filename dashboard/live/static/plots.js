@@ -2,7 +2,7 @@
 
 import { count, number, tick } from "./format.js";
 import { place } from "./history.js";
-import { LINEAR, Scale, logarithmic, roundTicks } from "./scale.js";
+import { LINEAR, Scale, logarithmic } from "./scale.js";
 import { line } from "./surface.js";
 
 const LEFT = 38; // px for the values' axis
@@ -116,7 +116,8 @@ export function drawPlot(context, plot, theme) {
   context.restore();
 }
 
-function drawValues(context, { box, y }, theme) {
+/** Lines across the plot at round values, with their numbers. */
+export function drawValues(context, { box, y }, theme) {
   const { left, right, top, bottom } = box;
   const { values, step } = y.ticks(Math.max(3, (bottom - top) / 32));
   context.font = theme.face(11);
@@ -137,16 +138,17 @@ function drawValues(context, { box, y }, theme) {
   line(context, left, bottom + 0.5, right, bottom + 0.5);
 }
 
-function drawSteps(context, { box, x }, theme) {
+/** The axis below a plot: of steps, unless it has another `title` and a way to `write` its values. */
+export function drawSteps(context, { box, x }, theme, title = "step", write = count) {
   const { left, right, bottom } = box;
   context.textBaseline = "top";
   context.textAlign = "right";
-  context.fillText("step", right, bottom + 5);
-  const room = right - context.measureText("step").width - 4;
+  context.fillText(title, right, bottom + 5);
+  const room = right - context.measureText(title).width - 4;
   context.textAlign = "center";
   context.strokeStyle = theme.line;
-  for (const value of roundTicks(x.low, x.high, (right - left) / 48).values) {
-    const text = count(value);
+  for (const value of x.ticks((right - left) / 48).values) {
+    const text = write(value);
     const middle = x.at(value);
     line(context, Math.round(middle) + 0.5, bottom, Math.round(middle) + 0.5, bottom + 3);
     if (middle + context.measureText(text).width / 2 < room) {
@@ -220,7 +222,8 @@ export function drawCursor(context, { index, box, lines, x, y, last }, theme, cu
   if (last) drawStep(context, cursor, middle, box, theme);
 }
 
-function drawStep(context, step, middle, { left, right, bottom }, theme) {
+/** The step pointed at, below its plot. */
+export function drawStep(context, step, middle, { left, right, bottom }, theme) {
   context.font = theme.face(11, 600);
   const half = context.measureText(count(step)).width / 2 + 5;
   const x = Math.min(Math.max(middle, left + half), right - half);
@@ -244,7 +247,7 @@ function dot(context, x, y) {
  * Add a curve to the path. Where a pixel holds many points, their smallest and largest stand for
  * them: the picture is the same, and its cost does not grow with the run.
  */
-function trace(context, steps, values, from, to, x, y) {
+export function trace(context, steps, values, from, to, x, y) {
   const crowded = to - from > 3 * (x.end - x.start);
   let pen = false;
   let [column, low, high] = [NaN, 0, 0];
