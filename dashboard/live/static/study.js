@@ -67,7 +67,7 @@ class Study {
     );
   }
 
-  /** Called for new data from Python and for a new theme. */
+  /** Called for new data from Python, which `report(name, value)` answers, and for a new theme. */
   update(data, report) {
     this.data = data;
     this.report = report;
@@ -107,7 +107,7 @@ class Study {
     Object.assign(this.root.dataset, { state, rows: this.history.length });
     if (LOST.includes(state) && state !== this.reported) {
       this.reported = state;
-      this.report(state);
+      this.report("state", state);
     }
     this.#refresh();
   }
