@@ -161,9 +161,10 @@ def live(request: Request) -> Response:
 
 @answering
 def study(request: Request) -> Response:
-    """GET /api/studies/{id}/live?rows=N&events=M: the same of a study."""
-    root = archive.folder(runs.default_root())
-    return news_of(feed_of(request.path_params["id"], root), request)
+    """GET /api/studies/{id}/live?rows=N&events=M: the same of a study, which is so looked at."""
+    feed = feed_of(request.path_params["id"], archive.folder(runs.default_root()))
+    archive.watch(feed.run)
+    return news_of(feed, request)
 
 
 def news_of(feed: Feed, request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""What the page Information asks for, and what it says of it: studies of estimators, active units."""
+"""What the page Information asks for and says: studies of estimators, active units."""
 
 from __future__ import annotations
 
@@ -19,30 +19,32 @@ ESTIMATORS = {  # label, its short form, and what goes wrong with it
     "kl": (
         "f-dual of KL",
         "f-dual",
-        "Averages an exponential: a few pairs decide it, and its variance grows like e to the I.",
+        "A single pair's factorial can outweigh the batch: the variance grows like e to the I, "
+        "so that it learns slowly and swings.",
     ),
     "dv": (
         "Donsker–Varadhan",
         "DV",
-        "Tighter for the same critic. The logarithm of a batch's mean is too small, so that the "
-        "estimate may lie above I: of a batch it is no bound.",
+        "Ascends the logarithm of one batch's mean, which is too small on average. Critics learn "
+        "to exploit that: at small B it runs away above I.",
     ),
     "mine": (
         "MINE",
         "MINE",
-        "The same value. Its gradient divides by a moving average, not by one batch's mean: that "
-        "helps small batches, and leaves the spread.",
+        "The same value, but its gradient divides by a moving average of batches, and does not run "
+        "away. One batch's value may lie above I all the same.",
     ),
     "nce": (
         "InfoNCE",
         "InfoNCE",
-        "Steady, for it compares with the whole batch. But it never says more than log B.",
+        "Steady, for it compares each pair with the whole batch. But it never says more than "
+        "log B.",
     ),
     "empirical": (
-        "Î from N points",
+        "Î of N points",
         "Î",
-        "InfoNCE with the best critic there is, the encoder itself: too small, never by chance "
-        "above log N.",
+        "InfoNCE with the best critic there is, the encoder itself: too small on average, and at "
+        "most log N.",
     ),
 }
 BURDA, INFOMAX = 0.01, 0.05
@@ -83,7 +85,7 @@ def bounds(study: BoundStudy) -> dict[str, Any]:
     over = (0, study.steps)
     return {
         "title": "What each critic says of I(x; z)",
-        "axis": {"title": "step", "low": 0, "high": study.steps, "log": False},
+        "axis": {"title": "step", "at": "step ", "low": 0, "high": study.steps, "log": False},
         "exact": study.exact,
         "lines": [line(name) for name in ("kl", "dv", "mine", "nce")],
         "references": [
@@ -106,7 +108,7 @@ def points(study: PointStudy) -> dict[str, Any]:
     over = (study.POINTS[0], study.POINTS[-1])
     return {
         "title": "What N points say of I(x; z)",
-        "axis": {"title": "N", "low": over[0], "high": over[1], "log": True},
+        "axis": {"title": "N", "at": "N = ", "low": over[0], "high": over[1], "log": True},
         "exact": study.exact,
         "lines": [line("empirical")],
         "references": [
@@ -137,7 +139,7 @@ def exact(study: Study, over: tuple[int, int]) -> dict[str, Any]:
         "name": "exact",
         "label": "Exact I",
         "short": "exact I",
-        "note": f"In {study.dimension} dimensions at ρ = {number(study.rho)}.",
+        "note": f"In {study.dimension} dimensions at ρ = {study.rho:.6g}.",
         "color": "",
         "dashed": False,
         "points": [[x, study.exact] for x in over],
@@ -146,11 +148,9 @@ def exact(study: Study, over: tuple[int, int]) -> dict[str, Any]:
 
 def formula(study: Study) -> str:
     """I with the study's numbers in it, as LaTeX."""
-    d, rho = study.dimension, number(study.rho)
-    return (
-        rf"I = -\tfrac{{{d}}}{{2}} \log(1 - {rho}^2) = \mathbf{{{number(study.exact)}}}"
-        r"\ \mathrm{nats}"
-    )
+    factor = rf"\tfrac{{{study.dimension}}}{{2}}"
+    nats = rf"\mathbf{{{number(study.exact)}}}\ \mathrm{{nats}}"
+    return rf"I = -{factor} \log(1 - {study.rho:.6g}^2) = {nats}"
 
 
 # Active units.

@@ -7,6 +7,7 @@ and slots of its own, so that it waits for no training. Nothing here loads torch
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from infovae_core.studies import STUDIES, Study
 
 FOLDER = ".studies"  # in the folder of the runs, which passes it over
 KEEP = 50  # studies; those asked for longest ago go
+LONELY = 5.0  # seconds after which a study that nobody looks at makes way for one that waits
 
 
 def folder(root: Path) -> Path:
@@ -30,15 +32,16 @@ def obtain(root: Path, study: Study) -> Run:
     """
     here = folder(root)
     run = Run(here / study.id)
-    with suppress(OSError):
-        os.utime(run.path / "config.json")  # `list_runs` puts what was asked for last first
-        return run
-    new = runs.create(here, study)
     try:
-        new.path.rename(run.path)  # whole or not at all
+        os.utime(run.path / "config.json")  # `list_runs` puts what was asked for last first
     except OSError:
-        new.delete()  # another viewer was faster
-    thin(here)
+        new = runs.create(here, study)
+        try:
+            new.path.rename(run.path)  # whole or not at all
+        except OSError:
+            new.delete()  # another viewer was faster
+        thin(here)
+    watch(run)
     return run
 
 
@@ -47,6 +50,26 @@ def thin(here: Path) -> None:
     for run in runs.list_runs(here)[KEEP:]:
         with suppress(RunError):
             run.delete()
+
+
+def watch(run: Run) -> None:
+    """Let the worker know that somebody looks at a study; to be called again and again."""
+    with suppress(OSError):  # it is gone, or cannot be written
+        _watched(run).touch()
+
+
+def lonely(run: Run) -> bool:
+    """Whether another study waits while nobody has looked at this one of late."""
+    if not runs.tickets(run.root):
+        return False
+    try:
+        return time.time() - _watched(run).stat().st_mtime > LONELY
+    except OSError:
+        return True
+
+
+def _watched(run: Run) -> Path:
+    return run.path / "requests" / "watched"
 
 
 def read(run: Run) -> Study:

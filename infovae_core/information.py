@@ -23,11 +23,11 @@ from infovae_core.terms import MutualInformation
 from infovae_core.training import descend
 
 ROW_EVERY = 10  # steps, or more where a study has more than
-ROWS = 200  # of each kind
+ROWS = 80  # of each kind
 LATE = 4  # the last quarter of the steps so far is what the critic has come to say
 
-# Those of `bounds.BOUNDS` that are in nats and bound I itself; MINE is Donsker and Varadhan's value,
-# with another gradient.
+# Those of `bounds.BOUNDS` that are in nats and bound I itself; MINE is Donsker and Varadhan's with
+# another gradient.
 ESTIMATORS: dict[str, Callable[..., MutualInformation]] = {
     "kl": partial(MutualInformation, "kl"),
     "dv": partial(MutualInformation, "dv", moving=1.0),
@@ -128,7 +128,7 @@ def spread(
     )
 
 
-STUDIES: dict[str, Callable[..., Iterator[Report]]] = {
+PROCEDURES: dict[str, Callable[..., Iterator[Report]]] = {
     "bounds": train_critics,
     "points": vary_points,
 }

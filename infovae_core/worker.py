@@ -149,13 +149,13 @@ def investigate(run: Run, pulse: Pulse) -> str:
     pulse.start(0, training.Plan(study.work, study.work, 1, 1), "cpu")
     run.event("resumed" if logged else "started", 0)
     with obeying(run) as asked:
-        for report in information.STUDIES[study.study](study):
+        for report in information.PROCEDURES[study.study](study):
             pulse.step = report.done
             for row in report.rows:
                 if row.at > logged.get(row.kind, 0):
                     clock = {"step": row.at, "epoch": pulse.epoch, "seconds": pulse.seconds}
                     run.log(clock | {"split": row.kind, "values": row.values})
-            if ending := asked():
+            if ending := asked() or (archive.lonely(run) and "stopped"):
                 return ending
     return "finished"
 

@@ -8,11 +8,6 @@ from dashboard.sliders import slide
 from infovae_core import runs
 from infovae_core.studies import BoundStudy, PointStudy
 
-PARTS = {
-    "bounds": "Bounds by a critic",
-    "points": "Number of points",
-    "units": "Active units",
-}
 BOUNDS = r"""$u = q(x, z)/p(x)\,q(z)$; $\tilde t$ is the critic at pairs drawn apart.
 - f-dual: $\mathbb E[t] - \mathbb E[e^{\tilde t - 1}]$, tight at $t = 1 + \log u$
 - Donsker–Varadhan, MINE: $\mathbb E[t] - \log \mathbb E[e^{\tilde t}]$, tight at $t = \log u + c$
@@ -20,8 +15,8 @@ BOUNDS = r"""$u = q(x, z)/p(x)\,q(z)$; $\tilde t$ is the critic at pairs drawn a
   $t = \log u + c(x)$ for large $B$"""
 EMPIRICAL = r"""$\hat I = \frac1N \sum_i \Big[\log q(z_i|x_i) - \log \frac1N \sum_j q(z_i|x_j)\Big]
 \le \log N$, with $z_i$ drawn from $q(z|x_i)$"""
-UNITS = r"""$\mathrm{AU} = \#\{j : \mathrm{Var}_x\, \mathbb E[z_j|x] \ge \varepsilon\}$, over held-out
-images; Burda et al. 2016 take $\varepsilon = .01$."""
+UNITS = r"""$\mathrm{AU} = \#\{j : \mathrm{Var}_x\, \mathbb E[z_j|x] \ge \varepsilon\}$ over
+held-out images; Burda et al. 2016 take $\varepsilon = .01$."""
 
 root = runs.default_root()
 state.came_from("information")
@@ -40,11 +35,10 @@ def bounds() -> None:
     study = BoundStudy(**said)
     formula.markdown(words.formula(information.formula(study)))
     st.markdown(
-        "Two Gaussian vectors x and z, of which the mutual information is known: so every estimate "
-        "can be judged. Four critics learn from the same fresh pairs, one for each lower bound; a "
-        "band is one standard deviation from batch to batch. **Try** ρ = .99 at D = 20: 39 nats "
-        "are there to be found, InfoNCE stops at log B, the f-dual swings wildly. Or ρ = 0: what "
-        "is left is noise.",
+        "Two Gaussian vectors x and z whose mutual information is known, so that estimates can be "
+        "judged. Four critics learn from the same fresh pairs, one for each bound; bands are one "
+        "standard deviation from batch to batch. **Try** ρ = .99 at D = 20: of 39 nats InfoNCE "
+        "shows log B, the f-dual a few. Or B = 16, where Donsker–Varadhan runs away.",
         help=BOUNDS,
     )
     show(study, information.bounds(study))
@@ -108,13 +102,14 @@ def units() -> None:
         )
     st.markdown(
         "Each box is a latent unit, placed by how far its mean moves from image to image. A "
-        "collapsed unit tells every image the same: its box stands at the left. Move the threshold, "
-        "and the count of active units follows. **Try** 20 draws in place of the mean: a collapsed "
-        "unit's draws come from the prior, their average has variance 1/20 = .05, and at that "
-        "threshold about every second dead unit passes for active.",
+        "collapsed unit tells every image the same: its box stands at the left. Move the "
+        "threshold, and the count of active units follows. **Try** 20 draws in place of the mean: "
+        "a collapsed unit's draws come from the prior, their average has variance 1/20 = .05, and "
+        "at that threshold dead units pass for active.",
         help=UNITS,
     )
-    histogram(lines[id], drawn)
+    line = lines[id]
+    st.fragment(histogram, run_every=2 if line.state in runs.ACTIVE else None)(line, drawn)
 
 
 def name(line: state.Summary) -> str:
@@ -122,7 +117,6 @@ def name(line: state.Summary) -> str:
     return f"{line.name} · {' '.join(words.objective(line.objective))}"
 
 
-@st.fragment
 def histogram(line: state.Summary, drawn: bool) -> None:
     """The units of the newest snapshot."""
     found = information.unit_variances(line.run, information.DRAWS if drawn else None)
@@ -144,14 +138,14 @@ def histogram(line: state.Summary, drawn: bool) -> None:
     st.caption(f"Active of {len(variances)} units: {', '.join(counts)}.")
 
 
+PARTS = {"Bounds by a critic": bounds, "Number of points": points, "Active units": units}
 part = st.segmented_control(
     "Part",
     list(PARTS),
-    default="bounds",
-    format_func=PARTS.get,
+    default="Bounds by a critic",
     required=True,
     key="part",
     bind="query-params",
     label_visibility="collapsed",
 )
-{"bounds": bounds, "points": points, "units": units}[part]()
+PARTS[part]()

@@ -8,6 +8,7 @@ TYPED = (
     "data",
     "divergences",
     "estimators",
+    "information",
     "likelihoods",
     "model",
     "networks",

@@ -17,7 +17,9 @@ import pytest
 from starlette.applications import Starlette
 
 from dashboard import api, packing, server
+from infovae_core import archive
 from infovae_core.runs import Run, Tail
+from infovae_core.studies import BoundStudy
 from tests import fakes
 
 APP = Starlette(routes=api.routes)
@@ -372,6 +374,50 @@ def test_a_deleted_run_is_not_found_any_more(run):
     assert news(run).status == 404
 
 
+# Studies.
+
+
+def study_row(step):
+    return {"step": step, "epoch": 0, "seconds": 0, "split": "mean", "values": {"kl": 1 / step}}
+
+
+def test_a_study_is_heard_of_under_its_own_address_and_knows_that_it_is_looked_at(root):
+    study = archive.obtain(root, BoundStudy())
+    study.log(study_row(10))
+    watched = study.path / "requests" / "watched"
+    watched.unlink()
+    answer = get(f"/api/studies/{study.id}/live?rows=0&events=0")
+    assert [row["step"] for row in answer.json["rows"]] == [10]
+    assert watched.exists()
+    assert get(f"/api/runs/{study.id}/live").status == 404
+    assert get("/api/studies/..%2f..%2fetc/live").status == 404
+
+
+def test_a_study_removed_and_asked_for_again_begins_anew(root):
+    for rows in (3, 2):
+        study = archive.obtain(root, BoundStudy())
+        for step in range(1, rows + 1):
+            study.log(study_row(step))
+        heard = get(f"/api/studies/{study.id}/live?rows=0&events=0").json
+        assert [row["step"] for row in heard["rows"]] == list(range(1, rows + 1))
+        study.delete()
+
+
+def test_who_hears_of_the_end_has_all_rows(run, monkeypatch):
+    read = Tail.read
+
+    def last_row_and_end(tail):
+        rows = read(tail)
+        if tail.path.name == "metrics.jsonl" and not rows:
+            run.log(fakes.row(1))
+            fakes.progress(run, 1, "finished")
+        return rows
+
+    monkeypatch.setattr(Tail, "read", last_row_and_end)
+    heard = [news(run).json for _ in range(2)]
+    assert [(h["state"], len(h["rows"])) for h in heard] == [("running", 0), ("finished", 1)]
+
+
 # The view's own files.
 
 
@@ -395,7 +441,8 @@ def test_every_module_finds_what_it_imports():
         for names, source in re.findall(r'^import \{([^}]*)\} from "\./(.*)";$', text, re.M):
             exported = (api.STATIC / source).read_text(encoding="utf-8")
             for name in names.replace(",", " ").split():
-                assert re.search(rf"^export (async )?(class|function|const) {name}\b", exported, re.M), name
+                kind = r"^export (async )?(class|function|const)"
+                assert re.search(rf"{kind} {name}\b", exported, re.M), name
                 assert len(re.findall(rf"\b{name}\b", text)) > 1, f"{module.name}: {name} is unused"
 
 

@@ -14,9 +14,9 @@ ORDER = [  # each imports only from those before it
     ("estimators", "terms"),
     ("objectives",),
     ("config",),
-    ("data", "networks"),
+    ("data", "networks", "studies"),
     ("training",),
-    ("checkpoints", "snapshots"),
+    ("checkpoints", "snapshots", "information"),
 ]
 
 
@@ -40,7 +40,18 @@ def test_the_core_loads_no_streamlit_and_no_plotly(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["runs", "config", "objectives", "knobs", "dispatch", "options", "worker", "__main__"],
+    [
+        "runs",
+        "config",
+        "objectives",
+        "knobs",
+        "studies",
+        "archive",
+        "dispatch",
+        "options",
+        "worker",
+        "__main__",
+    ],
 )
 def test_what_the_web_server_and_the_shell_need_first_loads_no_torch(name):
     assert "torch" not in loaded(f"infovae_core.{name}")

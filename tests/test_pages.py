@@ -17,7 +17,8 @@ from infovae_core.config import Knobs, RunConfig
 from infovae_core.objectives import OBJECTIVES, BetaVAE, InfoVAE
 
 ROOT = Path(__file__).parent.parent
-TRAIN, RUNS, MAIN = ROOT / "pages/train.py", ROOT / "pages/runs.py", ROOT / "dashboard/main.py"
+TRAIN, RUNS, INFORMATION = (ROOT / f"pages/{name}.py" for name in ("train", "runs", "information"))
+MAIN = ROOT / "dashboard/main.py"
 
 
 @pytest.fixture(autouse=True)
@@ -419,7 +420,7 @@ def test_the_frame_shows_train_first(root):
     assert "train" in keys(page)
 
 
-@pytest.mark.parametrize("script", [MAIN, TRAIN, RUNS], ids=lambda path: path.stem)
+@pytest.mark.parametrize("script", [MAIN, TRAIN, RUNS, INFORMATION], ids=lambda path: path.stem)
 def test_no_page_loads_what_takes_seconds(root, script):
     made(root)
     code = f"""
@@ -438,7 +439,7 @@ print(*{{name.partition(".")[0] for name in set(sys.modules) - given}})
 
 
 def test_pages_leave_numbers_and_drawing_to_others():
-    for path in (TRAIN, RUNS):
+    for path in (TRAIN, RUNS, INFORMATION):
         source = path.read_text()
         for name in ("torch", "plotly", "numpy", "pandas", "math"):
             assert f"import {name}" not in source

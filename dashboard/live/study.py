@@ -28,15 +28,15 @@ def study(
     lines: Sequence[Mapping[str, Any]],
     references: Sequence[Mapping[str, Any]],
     key: str,
-    height: int = 480,
+    height: int = 545,
     on_state_change: Callable[[], Any] = lambda: None,
 ) -> Any:
     """Show the estimates of a study while it runs and after, beside the value that is exact; nats.
 
-    `axis` is what the rows are over: title, low, high, and whether it is log. `lines` and
-    `references` have a name, a label, a short one for the plot, a note for the table and a color
-    ("" is the text's); a reference also the points it goes through, and whether it is dashed.
-    Where the study turns out to be stopped or gone the page runs again.
+    `axis` is what the rows are over: its title, what stands before a place at it, low, high, and
+    whether it is log. `lines` and `references` have a name, a label, a short one for the plot, a
+    note for the table and a color ("" is the text's); a reference also the points it goes through,
+    and whether it is dashed. Where the study turns out to be stopped or gone the page runs again.
     """
     return _study(
         key=key,
@@ -44,9 +44,9 @@ def study(
             "run": id,
             "state": state,
             "title": title,
-            "axis": axis,
+            "axis": tuple(axis.items()),  # a dict or a list would make streamlit load pandas
             "exact": exact,
-            "lines": tuple(lines),  # lists would make streamlit load pandas
+            "lines": tuple(lines),
             "references": tuple(references),
             "height": height,
             "api": "/api/studies",
@@ -63,7 +63,7 @@ def units(
     color: str,
     stamp: str,
     key: str,
-    height: int = 400,
+    height: int = 470,
 ) -> None:
     """Show a variance for each unit, and how many are above a threshold that can be moved.
 

@@ -10,9 +10,9 @@ const RIGHT = 72; // px for the names of the curves
 const TOP = 8;
 const FOOT = 20; // px for the axis below
 const APART = 13; // px between two names
-const FEW = 25; // rows up to which each is marked by a dot
 const DASH = [5, 4];
 const OUTLIERS = 0.02; // share of the rows that may lie outside of the picture, at either end
+const ABOVE = 1.6; // times the exact value that the picture reaches at most
 
 export class Chart {
   /** `pointed(place)` hears which row the pointer or the keys are at, null for none. */
@@ -28,7 +28,7 @@ export class Chart {
   }
 
   /**
-   * `axis` is { title, low, high, log }; `lines` [{ name, short, color }] are drawn from the rows
+   * `axis` is { title, at, low, high, log }; `lines` [{ name, short, color }] are drawn from the rows
    * `mean` and `sd` of `history`, `references` [{ name, short, color, dashed, points }] through
    * their points; `exact` is the value that must be in the picture.
    */
@@ -84,14 +84,14 @@ export class Chart {
     this.x = new Scale([low, high], [box.left, box.right], log ? LOG : LINEAR);
     this.y = new Scale(this.#range(), [box.bottom, box.top]);
     drawValues(context, { box, y: this.y }, this.theme);
-    drawSteps(context, { box, x: this.x }, this.theme, title);
+    drawSteps(context, { box, x: this.x }, this.theme, { title });
     context.save();
     context.beginPath();
     context.rect(box.left, box.top - 2, box.right - box.left + 2, box.bottom - box.top + 2);
     context.clip();
     for (const { name, color } of this.lines) this.#drawSpread(context, name, color);
-    for (const reference of this.references) this.#drawReference(context, reference);
     for (const { name, color } of this.lines) this.#drawCurve(context, name, color);
+    for (const reference of this.references) this.#drawReference(context, reference);
     context.restore();
     this.#drawNames(context);
     context.canvas.dataset.range = [this.y.low, this.y.high].map((v) => v.toFixed(3)).join();
@@ -106,8 +106,8 @@ export class Chart {
     const values = this.lines.flatMap(({ name }) => this.history.columns.mean.values[name] ?? []);
     const sorted = Float64Array.from(values.filter((value) => value != null)).sort();
     const at = (share) => sorted[Math.round(share * (sorted.length - 1))] ?? 0;
-    let high = Math.max(exact, Math.min(at(1 - OUTLIERS), 2 * exact), 0.2);
-    const near = this.references.map(({ points }) => points.at(-1)[1]).filter((v) => v < 2 * high);
+    let high = Math.max(exact, Math.min(at(1 - OUTLIERS), ABOVE * exact), 0.1);
+    const near = this.references.map(({ points }) => points.at(-1)[1]).filter((value) => value < ABOVE * high);
     high = Math.max(high, ...near);
     const low = Math.max(Math.min(at(OUTLIERS), 0), -high / 2);
     const margin = 0.05 * (high - low);
@@ -149,7 +149,7 @@ export class Chart {
     context.beginPath();
     trace(context, places, values, 0, values.length - 1, this.x, this.y);
     context.stroke();
-    if (values.length > FEW) return;
+    if (!this.axis.log) return; // else the rows are few, and far between
     values.forEach((value, i) => {
       if (value != null) disc(context, this.x.at(places[i]), this.y.at(value), 3);
     });

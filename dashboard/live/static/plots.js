@@ -138,20 +138,26 @@ export function drawValues(context, { box, y }, theme) {
   line(context, left, bottom + 0.5, right, bottom + 0.5);
 }
 
-/** The axis below a plot: of steps, unless it has another `title` and a way to `write` its values. */
-export function drawSteps(context, { box, x }, theme, title = "step", write = count) {
+/**
+ * The axis below a plot: of steps, unless it has another `title`, a way to `write` its values, and
+ * `ticks` of its own.
+ */
+export function drawSteps(context, { box, x }, theme, { title = "step", write = count, ticks } = {}) {
   const { left, right, bottom } = box;
+  context.font = theme.face(11);
+  context.fillStyle = theme.muted;
+  context.lineWidth = 1;
   context.textBaseline = "top";
   context.textAlign = "right";
   context.fillText(title, right, bottom + 5);
-  const room = right - context.measureText(title).width - 4;
+  const end = right - context.measureText(title).width - 4;
   context.textAlign = "center";
   context.strokeStyle = theme.line;
-  for (const value of x.ticks((right - left) / 48).values) {
+  for (const value of ticks ?? x.ticks((right - left) / 48).values) {
     const text = write(value);
     const middle = x.at(value);
     line(context, Math.round(middle) + 0.5, bottom, Math.round(middle) + 0.5, bottom + 3);
-    if (middle + context.measureText(text).width / 2 < room) {
+    if (middle + context.measureText(text).width / 2 < end) {
       context.fillText(text, middle, bottom + 5);
     }
   }

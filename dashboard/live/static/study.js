@@ -68,7 +68,8 @@ class Study {
   }
 
   /** Called for new data from Python, which `report(name, value)` answers, and for a new theme. */
-  update(data, report) {
+  update(said, report) {
+    const data = { ...said, axis: Object.fromEntries(said.axis) };
     this.data = data;
     this.report = report;
     this.theme.read();
@@ -142,8 +143,12 @@ class Study {
   #fill() {
     const { cursor } = this.chart;
     const { last } = this.history;
-    write(this.stamp, last ? `${this.data.axis.title} ${count(cursor ?? last)}` : "");
-    this.table.show((name) => this.#value(name, cursor), this.hidden, cursor ?? (last || null));
+    const at = this.data.axis.at + count(cursor ?? last);
+    write(this.stamp, last ? at : "");
+    const late = cursor === null && this.history.steps("late mean").length;
+    const where = late ? "over the last quarter" : last ? `at ${at}` : "";
+    const values = (name) => this.#value(name, cursor);
+    this.table.show(values, this.hidden, cursor ?? (last || null), where);
   }
 
   /** Mean and standard deviation at a place; at the end those of a longer stretch, if there are. */
@@ -159,7 +164,7 @@ class Study {
       const [mean, sd] = this.#value(name, place).map(number);
       return `${label} ${mean} ± ${sd}`;
     });
-    const where = `${axis.title} ${count(place ?? this.history.last)}`;
+    const where = axis.at + count(place ?? this.history.last);
     return `At ${where}: ${values.join(", ")}; exact ${number(exact)} nats.`;
   }
 }

@@ -1,11 +1,11 @@
 /** The table beside a chart: what each estimate comes to, and what is to be known of it. */
 
-import { number } from "./format.js";
+import { coordinate, number } from "./format.js";
 import { LINEAR, LOG } from "./scale.js";
 import { write } from "./strip.js";
 
 const HEAD = `<thead><tr>
-  <th scope="col"></th>
+  <th scope="col" class="where"></th>
   <th scope="col">nats</th>
   <th scope="col" title="standard deviation">± sd</th>
   <th scope="col" title="mean less exact">bias</th>
@@ -28,6 +28,7 @@ export class Table {
     if (key === this.key) return;
     this.key = key;
     this.element.innerHTML = HEAD;
+    this.where = this.element.querySelector(".where");
     const body = this.element.createTBody();
     this.cells = {};
     for (const said of references) this.#add(body, said, "span");
@@ -36,20 +37,21 @@ export class Table {
 
   /**
    * Show `values(name)`, [mean, sd], of each line, and the references at the place `at` of the axis
-   * below, or at its end.
+   * below, or at its end; `where` says in words what the values are of.
    */
-  show(values, hidden, at) {
+  show(values, hidden, at, where) {
+    write(this.where, where);
     for (const { name, points } of this.references) {
-      write(this.cells[name].mean, number(interpolate(points, at ?? this.axis.high, this.axis.log)));
+      write(this.cells[name].mean, nats(interpolate(points, at ?? this.axis.high, this.axis.log)));
     }
     for (const { name } of this.lines) {
       const { button, mean, sd, bias } = this.cells[name];
       const [value, spread] = values(name);
       const off = value == null ? value : value - this.exact;
       button.setAttribute("aria-pressed", !hidden.includes(name));
-      write(mean, number(value));
-      write(sd, number(spread));
-      write(bias, off > 0 ? `+${number(off)}` : number(off));
+      write(mean, nats(value));
+      write(sd, nats(spread));
+      write(bias, off > 0 ? `+${nats(off)}` : nats(off));
     }
   }
 
@@ -78,6 +80,9 @@ export class Table {
     cell.append(said);
   }
 }
+
+/** Two decimals, more than which no estimate deserves; large values as they are elsewhere. */
+const nats = (value) => (Math.abs(value) < 100 ? coordinate(value) : number(value));
 
 /** The value at `x` of a line through `points`, straight on the axis as it is drawn. */
 function interpolate(points, x, log) {

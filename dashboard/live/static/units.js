@@ -69,7 +69,7 @@ class Units {
   #move() {
     const { values } = this.data;
     const active = values.filter((value) => value >= this.threshold).length;
-    const text = `${active} of ${values.length} active at ${number(this.threshold)}`;
+    const text = `${active} of ${values.length} active at ${brief(this.threshold)}`;
     write(this.verdict, text);
     this.input.setAttribute("aria-valuetext", text);
     Object.assign(this.root.dataset, { active, units: values.length });
@@ -82,16 +82,18 @@ class Units {
     if (!this.data) return;
     const box = { left: LEFT, right: width - RIGHT, top: TOP, bottom: height - FOOT };
     const x = new Scale([10 ** LOWEST, 10 ** this.highest], [box.left, box.right], LOG);
-    drawSteps(context, { box, x }, this.theme, "", (value) => tick(value, value));
+    const write = (value) => tick(value, value);
+    const decades = Array.from({ length: this.highest - LOWEST + 1 }, (_, i) => 10 ** (LOWEST + i));
+    drawSteps(context, { box, x }, this.theme, { title: "", write, ticks: decades });
     context.strokeStyle = this.theme.line;
     context.lineWidth = 1;
     line(context, box.left, box.bottom + 0.5, box.right, box.bottom + 0.5);
     this.#drawMarks(context, box, x);
-    this.#drawUnits(context, box);
     context.strokeStyle = this.theme.text;
     context.lineWidth = 2;
     const at = x.at(this.threshold);
     line(context, at, box.top - 6, at, height);
+    this.#drawUnits(context, box);
   }
 
   /** One box for each unit, stacked where the variances are alike. */
@@ -140,9 +142,12 @@ class Units {
       context.setLineDash([]);
       context.fillStyle = this.theme.muted;
       context.textAlign = i === 0 ? "right" : "left";
-      context.fillText(`${number(value)} ${name}`, at + (i === 0 ? 4 : -4), box.top - 20);
+      context.fillText(`${brief(value)} ${name}`, at + (i === 0 ? 4 : -4), box.top - 20);
     });
   }
 }
+
+/** A threshold with as many of two digits as it needs. */
+const brief = (value) => String(Number(value.toPrecision(2)));
 
 export const mount = await mounting(Units, "live.css", "study.css");
