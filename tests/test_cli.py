@@ -117,7 +117,7 @@ def test_help_shows_every_field_with_its_text(name, capsys):
         ("train --training.epochs", "--training.epochs", "--help"),
         ("train --training.epocs 3", "--training.epocs", "did you mean --training.epochs?"),
         ("train --objective.lm 3", "--objective.lm", "did you mean --objective.lam?"),
-        ("train --objective.lam 0", "objective", "raise lam to at least 1"),
+        ("train --objective.alpha 0 --objective.lam 0", "objective", "raise lam to at least 1"),
         ("train --objective.beta 4", "--objective.beta", "add --objective.name BetaVAE"),
         ("train --objective.name GAN", "--objective.name", "'VAE', 'BetaVAE', 'InfoVAE'"),
         ("train --data.name cats", "--data.name", "('digits', 'mnist')"),

@@ -102,7 +102,7 @@ def test_a_double_click_trains_once(root):
 
 def test_train_is_refused_with_the_reason_while_a_setting_is_wrong(root):
     page = opened(TRAIN)
-    page.number_input(key="config.1.objective.InfoVAE.lam").set_value(0.5)
+    page.number_input(key="config.1.objective.InfoVAE.lam").set_value(0.1)
     drawn(page.run())
     assert button(page, "train").disabled
     assert "λ must be at least 1" in button(page, "train").help.replace("\\", "")
