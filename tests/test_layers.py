@@ -1,5 +1,6 @@
 """Who may import whom, proved in fresh processes."""
 
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +21,7 @@ ORDER = [  # each imports only from those before it
 ]
 
 
+@functools.cache
 def loaded(module):
     """Names of the modules that importing `module` loads."""
     code = f"import {module}, sys; print(*sys.modules)"
