@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from infovae_core import dispatch, options, runs, worker
+from infovae_core import dispatch, options, presets, runs, worker
 from infovae_core.dispatch import Claim
 from infovae_core.runs import Run, RunError
 
@@ -33,6 +33,9 @@ def main(args: Sequence[str]) -> int:
         if isinstance(command, options.Resume):
             path = command.run.resolve()
             return train_here(runs.find(path.parent, path.name))
+        if command.preset is not None:
+            preset = presets.find(command.preset)
+            tell(f"{preset.title} ({preset.source}). {preset.note}")
         return train_here(runs.create(command.runs, command.values))
     except (options.UsageError, RunError) as error:
         tell(f"error: {error}")
