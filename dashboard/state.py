@@ -19,6 +19,7 @@ from streamlit.errors import StreamlitAPIException
 from dashboard import forms, palette, words
 from infovae_core import runs
 from infovae_core.config import RunConfig
+from infovae_core.objectives import Objective
 
 PAGES = Path(__file__).parent.parent / "pages"
 TRAIN, RUNS = PAGES / "train.py", PAGES / "runs.py"
@@ -121,6 +122,18 @@ def differs(run: runs.Run, config: RunConfig | None) -> bool:
     with suppress(runs.RunError, ValidationError):
         return config is None or _settings(run) != config.model_copy(update={"label": ""})
     return False  # nothing that could be copied
+
+
+def choose(objective: Mapping[str, Any]) -> None:
+    """Put these fields of an objective into the form, and leave the others as they are."""
+    forms.put(FORM, {"objective": objective})
+
+
+def objective(run: runs.Run | None) -> Objective | None:
+    """What a run minimises; None without a run, or where this version cannot read it."""
+    with suppress(runs.RunError, ValidationError):
+        return run and _settings(run).objective
+    return None
 
 
 def _settings(run: runs.Run) -> RunConfig:

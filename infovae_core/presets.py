@@ -76,16 +76,16 @@ def adam(rate: float, batch: int, epochs: int | None = None, **more: Any) -> dic
 PRESETS: dict[str, Preset] = {
     "aae": Preset(
         title="AAE",
-        source="Makhzani et al. 2015; InfoVAE(α = 1, λ = 1, Jensen)",
-        note="No rate, and one Jensen–Shannon divergence. Sets the objective alone; the encoder "
-        "here is Gaussian, which is one of the three that the paper tries.",
+        source="Makhzani et al. 2015",
+        note="InfoVAE at α = 1, λ = 1 with Jensen's divergence: no rate. Sets the objective alone; "
+        "the encoder here is Gaussian, which is one of the three that the paper tries.",
         settings={"objective": infovae(1.0, 1.0, divergence="jensen")},
     ),
     "mmd-vae": Preset(
         title="MMD-VAE",
-        source=f"{ZHAO}; InfoVAE(α = 1, MMD)",
-        note="No rate at all. The name says nothing of λ: it is this program's. Sets the objective "
-        "alone.",
+        source=ZHAO,
+        note="InfoVAE at α = 1 with MMD: no rate. The name leaves λ open; it is this program's. "
+        "Sets the objective alone.",
         settings={"objective": infovae(1.0, InfoVAE().lam, divergence="mmd")},
     ),
     "mmd-vae-tutorial": Preset(

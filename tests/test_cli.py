@@ -100,7 +100,7 @@ def test_a_preset_changes_a_file_and_an_objective_changes_a_preset():
 
 def test_what_a_preset_leaves_out_is_said(capsys):
     Path("file").touch()
-    assert main("train --preset aae --runs file".split()) == 2  # nowhere to put the run
+    assert main(["train", "--preset", "aae", "--runs", "file"]) == 2  # nowhere to put the run
     assert PRESETS["aae"].note in capsys.readouterr().err
 
 
