@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from infovae_core.bounds import FREE, guarded_exp
+from infovae_core.bounds import CAPS, FREE, guarded_exp
 from infovae_core.divergences import ksd2, mmd2, svgd_direction
 from infovae_core.model import Pass, dense
 
@@ -35,6 +35,10 @@ class Term:
     def __call__(self, p: Pass, critic: nn.Module | None = None) -> Float[Tensor, ""]:
         """The term's value on a pass, differentiable in the model."""
         raise NotImplementedError
+
+    def limit(self, images: int) -> float:
+        """The size from which on a value, over so many images, is no estimate of anything."""
+        return math.inf
 
     def make_critic(self, x_dim: int, z_dim: int) -> nn.Module | None:
         """A new critic for images of x_dim values and codes of z_dim, or None."""
@@ -211,6 +215,13 @@ class MutualInformation(Term):
     def unit(self) -> str:
         """nats, or none for the divergences that have none."""
         return "no unit" if self.bound in ("pearson", "hellinger") else NATS
+
+    def limit(self, images: int) -> float:
+        """Twice what the bounded quantity can be at most; a lower bound may well be below 0.
+
+        Where there is no such cap, a size that only an output at the guard comes to.
+        """
+        return min(2 * CAPS[self.bound](images), 1e4)
 
     def make_critic(self, x_dim: int, z_dim: int) -> nn.Module:
         return PairCritic(x_dim, z_dim, self.widths)

@@ -41,7 +41,7 @@ def test_the_core_loads_no_streamlit_and_no_plotly(name):
 @pytest.mark.parametrize(
     "name",
     [
-        *("runs", "config", "objectives", "family", "presets"),
+        *("runs", "config", "objectives", "family", "presets", "knobs"),
         *("dispatch", "options", "worker", "__main__"),
     ],
 )

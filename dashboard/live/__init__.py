@@ -30,12 +30,14 @@ def view(
     key: str = "live",
     height: int | None = None,
     on_state_change: Callable[[], Any] = lambda: None,
+    on_turned_change: Callable[[], Any] = lambda: None,
 ) -> Any:
     """Show a run while it trains and after, or, with None, what there will be to see.
 
     `state` is what the page took the run's state to be: where the view hears of another, the page
-    runs again, with the news as `state` of the result. `palette["classes"]` colours the classes.
-    The view is `height` pixels high, or as high as the window leaves room for.
+    runs again, with the news as `state` of the result; so it does when knobs were turned.
+    `palette["classes"]` colours the classes. The view is `height` pixels high, or as high as the
+    window leaves room for.
     """
     return _component(
         key=key,
@@ -48,4 +50,5 @@ def view(
             "module": api.module("live"),
         },
         on_state_change=on_state_change,
+        on_turned_change=on_turned_change,
     )

@@ -22,8 +22,14 @@ class Plane:
         self.train = self.page.get_by_role("button", name="Train", exact=True)
 
     def pixels(self, alpha, lam):
-        """Where on the page a point is."""
+        """Where on the page a point is, once what lies above has come to rest."""
+        rest = self.page.locator('[data-test-script-state="notRunning"]')
+        expect(rest).to_be_visible(timeout=PATIENCE)
         self.svg.scroll_into_view_if_needed()
+        before = None
+        while (box := self.svg.bounding_box()) != before:
+            before = box
+            self.page.wait_for_timeout(100)
         return self.svg.evaluate(
             """(svg, point) => {
               const [x, y] = svg.closest(".family").plane.geometry.place(point);
@@ -41,8 +47,15 @@ class Plane:
 
     def says(self, **fields):
         for name, value in fields.items():
-            expect(self.field(name)).to_have_count(1, timeout=PATIENCE)  # none of another objective
-            expect(self.field(name)).to_have_value(str(value), timeout=PATIENCE)
+            self.page.wait_for_function(
+                """([name, value]) => {
+                  const sidebar = document.querySelector("[data-testid=stSidebar]");
+                  const found = [...sidebar.querySelectorAll(`[aria-label="${name}"]`)];
+                  return found.length === 1 && found[0].value === value;
+                }""",  # one, and none that is left of another objective
+                arg=[name, str(value)],
+                timeout=PATIENCE,
+            )
 
     def choose(self, objective):
         self.page.get_by_role("combobox", name="Objective").click()
