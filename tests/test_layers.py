@@ -14,8 +14,8 @@ ORDER = [  # each imports only from those before it
     ("model",),
     ("estimators", "terms"),
     ("objectives",),
-    ("config",),
-    ("data", "networks"),
+    ("config", "family"),
+    ("data", "networks", "presets"),
     ("training",),
     ("checkpoints", "snapshots"),
 ]
@@ -42,7 +42,10 @@ def test_the_core_loads_no_streamlit_and_no_plotly(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["runs", "config", "objectives", "knobs", "dispatch", "options", "worker", "__main__"],
+    [
+        *("runs", "config", "objectives", "family", "presets", "knobs"),
+        *("dispatch", "options", "worker", "__main__"),
+    ],
 )
 def test_what_the_web_server_and_the_shell_need_first_loads_no_torch(name):
     assert "torch" not in loaded(f"infovae_core.{name}")

@@ -1,5 +1,6 @@
 /** Entry: one View for each mounted component, however often Streamlit calls. */
 
+import { helpStyle } from "./help.js";
 import { View } from "./view.js";
 
 const style = new CSSStyleSheet();
@@ -10,7 +11,7 @@ export function mount({ parentElement, data, setStateValue }) {
   const root = parentElement.querySelector(".lab");
   if (!(root.view instanceof View)) {
     root.view?.close(); // that of an older version of these files
-    parentElement.adoptedStyleSheets = [style];
+    parentElement.adoptedStyleSheets = [style, helpStyle];
     root.view = new View(root);
   }
   const { view } = root;
