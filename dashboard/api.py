@@ -1,4 +1,4 @@
-"""Read-only HTTP routes for live views: what is new in a run, its snapshots, the view's own files.
+"""Read-only HTTP routes: what is new in a run, its snapshots, the files of the components.
 
 What many viewers ask for is made once: a log is parsed as it grows, and every answer is kept as the
 compressed bytes that travel until the run changes. Nothing here imports streamlit or torch.
@@ -28,7 +28,9 @@ FRESH = 0.05  # seconds for which what was read of a run is shown without lookin
 KEPT = 32  # runs whose logs are kept parsed; answers and snapshots kept packed for each
 SHOWN = ("step", "steps", "epoch", "epochs", "rate", "seconds", "created", "device", "error")
 FOREVER = "public, max-age=31536000, immutable"
-STATIC = Path(__file__).parent / "live" / "static"
+STATIC = {
+    name: Path(__file__).parent / name / "static" for name in ("live", "family", "study", "units")
+}
 MEDIA = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
 
 
@@ -187,13 +189,14 @@ def snapshot(request: Request) -> Response:
 
 
 def asset(request: Request) -> Response:
-    """GET /api/live/{version}/{name}: a file of the live view, for good under its version."""
-    name, version = request.path_params["name"], request.path_params["version"]
-    if name not in {path.name for path in assets()}:
+    """GET /api/static/{version}/{component}/{name}: a component's file, for good in its version."""
+    version, component, name = (request.path_params[k] for k in ("version", "component", "name"))
+    found = [p for p in assets() if (p.name, p.parent) == (name, STATIC.get(component))]
+    if not found:
         return unknown(request)
-    body = gzip.compress((STATIC / name).read_bytes(), 6)
+    body = gzip.compress(found[0].read_bytes(), 6)
     cache = FOREVER if version == assets_version() else "no-store"
-    return reply(request, body, MEDIA[Path(name).suffix], cache=cache)
+    return reply(request, body, MEDIA[found[0].suffix], cache=cache)
 
 
 def unknown(request: Request) -> Response:
@@ -240,20 +243,26 @@ def feed_of(id: str, root: Path | None = None) -> Feed:
 
 
 def assets() -> Iterable[Path]:
-    """The live view's own files."""
-    return sorted(path for path in STATIC.iterdir() if path.suffix in MEDIA)
+    """The components' own files."""
+    files = (path for folder in STATIC.values() for path in folder.iterdir())
+    return sorted(path for path in files if path.suffix in MEDIA)
 
 
 def assets_version() -> str:
-    """Changes whenever one of them does."""
+    """Changes whenever one of them does: they are one tree and may import each other."""
     stamps = [(path.name, path.stat().st_mtime_ns) for path in assets()]
     return hashlib.blake2b(repr(stamps).encode(), digest_size=6).hexdigest()
+
+
+def module(component: str) -> str:
+    """The address of a component's entry."""
+    return f"/api/static/{assets_version()}/{component}/main.js"
 
 
 routes = [
     Route("/api/runs/{id}/live", live),
     Route("/api/runs/{id}/snapshots/{step:int}", snapshot),
     Route("/api/studies/{id}/live", study),
-    Route("/api/live/{version}/{name}", asset),
+    Route("/api/static/{version}/{component}/{name}", asset),
     Route("/api/{rest:path}", unknown),
 ]

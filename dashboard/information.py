@@ -80,7 +80,7 @@ def ask(study: Study) -> Run:
 
 
 def bounds(study: BoundStudy) -> dict[str, Any]:
-    """A study of bounds, for `live.study.study`."""
+    """A study of bounds, for `study.view`."""
     cap = math.log(study.batch_size)
     over = (0, study.steps)
     return {
@@ -104,7 +104,7 @@ def bounds(study: BoundStudy) -> dict[str, Any]:
 
 
 def points(study: PointStudy) -> dict[str, Any]:
-    """A study of the number of points, for `live.study.study`."""
+    """A study of the number of points, for `study.view`."""
     over = (study.POINTS[0], study.POINTS[-1])
     return {
         "title": "What N points say of I(x; z)",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 from pydantic import ValidationError
 
-from infovae_core import dispatch, knobs, options, runs, worker
+from infovae_core import dispatch, knobs, options, presets, runs, worker
 from infovae_core.dispatch import Claim
 from infovae_core.runs import Run, RunError
 
@@ -35,6 +35,9 @@ def main(args: Sequence[str]) -> int:
             return train_here(run_at(command.run))
         if isinstance(command, options.Repeat):
             return train_here(knobs.repeat(run_at(command.run)))
+        if command.preset is not None:
+            preset = presets.find(command.preset)
+            tell(f"{preset.title} ({preset.source}). {preset.note}")
         return train_here(runs.create(command.runs, command.values))
     except (options.UsageError, RunError) as error:
         tell(f"error: {error}")

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from dashboard import information, palette, state, words
-from dashboard.live import study as live
+from dashboard import study as live
+from dashboard import units as components
 from dashboard.sliders import slide
 from infovae_core import runs
 from infovae_core.studies import BoundStudy, PointStudy
@@ -65,7 +66,7 @@ def show(study: BoundStudy | PointStudy, view: dict) -> None:
     run = state.attempt(information.ask, study)
     state.say_refusal()
     if run is not None:
-        live.study(run.id, run.state, key=f"study.{study.study}", **view)
+        live.view(run.id, run.state, key=f"study.{study.study}", **view)
 
 
 def units() -> None:
@@ -124,7 +125,7 @@ def histogram(line: state.Summary, drawn: bool) -> None:
         st.info("This run has no snapshot yet; it leaves one soon after it starts.")
         return
     step, variances = found
-    live.units(
+    components.histogram(
         variances,
         marks=information.MARKS,
         color=palette.OBJECTIVES.get(line.objective.get("name"), palette.NEUTRAL),

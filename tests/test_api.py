@@ -418,32 +418,44 @@ def test_who_hears_of_the_end_has_all_rows(run, monkeypatch):
     assert [(h["state"], len(h["rows"])) for h in heard] == [("running", 0), ("finished", 1)]
 
 
-# The view's own files.
+# The components' own files.
 
 
-def test_the_views_files_are_kept_for_good_under_their_version():
-    url = f"/api/live/{api.assets_version()}/main.js"
-    answer = get(url)
-    assert answer.body == (api.STATIC / "main.js").read_bytes()
+@pytest.mark.parametrize("component", api.STATIC)
+def test_a_components_files_are_kept_for_good_under_their_version(component):
+    answer = get(api.module(component))
+    assert answer.body == (api.STATIC[component] / "main.js").read_bytes()
     assert answer.headers["content-type"].startswith("text/javascript")
     assert "immutable" in answer.headers["cache-control"]
-    assert get("/api/live/older/main.js").headers["cache-control"] == "no-store"
+    older = get(f"/api/static/older/{component}/main.js")
+    assert older.headers["cache-control"] == "no-store"
 
 
-@pytest.mark.parametrize("name", ["__init__.py", "..%2f__init__.py", "none.js", ".."])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "live/__init__.py",
+        "live/..%2f__init__.py",
+        "live/none.js",
+        "live/..",
+        "none/main.js",
+        "live",
+    ],
+)
 def test_no_other_file_is_served(name):
-    assert get(f"/api/live/{api.assets_version()}/{name}").status == 404
+    assert get(f"/api/static/{api.assets_version()}/{name}").status == 404
 
 
-def test_every_module_finds_what_it_imports():
-    for module in api.STATIC.glob("*.js"):
-        text = module.read_text(encoding="utf-8")
-        for names, source in re.findall(r'^import \{([^}]*)\} from "\./(.*)";$', text, re.M):
-            exported = (api.STATIC / source).read_text(encoding="utf-8")
-            for name in names.replace(",", " ").split():
-                kind = r"^export (async )?(class|function|const)"
-                assert re.search(rf"{kind} {name}\b", exported, re.M), name
-                assert len(re.findall(rf"\b{name}\b", text)) > 1, f"{module.name}: {name} is unused"
+@pytest.mark.parametrize("module", [p for p in api.assets() if p.suffix == ".js"], ids=str)
+def test_every_module_finds_what_it_imports(module):
+    text = module.read_text(encoding="utf-8")
+    for names, source in re.findall(r'^import \{([^}]*)\} from "(\..*)";$', text, re.M):
+        *above, file = source.split("/")
+        folder = module.parent if above == ["."] else api.STATIC[above[1]]
+        exported = (folder / file).read_text(encoding="utf-8")
+        for name in names.replace(",", " ").split():
+            assert re.search(rf"^export (class|function|const) {name}\b", exported, re.M), name
+            assert len(re.findall(rf"\b{name}\b", text)) > 1, f"{name} is unused"
 
 
 def test_the_routes_load_neither_streamlit_nor_torch():

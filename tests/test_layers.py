@@ -1,5 +1,6 @@
 """Who may import whom, proved in fresh processes."""
 
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -13,13 +14,14 @@ ORDER = [  # each imports only from those before it
     ("model",),
     ("estimators", "terms"),
     ("objectives",),
-    ("config",),
-    ("data", "networks", "studies"),
+    ("config", "family"),
+    ("data", "networks", "presets", "studies"),
     ("training",),
     ("checkpoints", "snapshots", "information"),
 ]
 
 
+@functools.cache
 def loaded(module):
     """Names of the modules that importing `module` loads."""
     code = f"import {module}, sys; print(*sys.modules)"
@@ -41,16 +43,8 @@ def test_the_core_loads_no_streamlit_and_no_plotly(name):
 @pytest.mark.parametrize(
     "name",
     [
-        "runs",
-        "config",
-        "objectives",
-        "knobs",
-        "studies",
-        "archive",
-        "dispatch",
-        "options",
-        "worker",
-        "__main__",
+        *("runs", "config", "objectives", "family", "presets", "knobs", "studies", "archive"),
+        *("dispatch", "options", "worker", "__main__"),
     ],
 )
 def test_what_the_web_server_and_the_shell_need_first_loads_no_torch(name):

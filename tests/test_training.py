@@ -43,7 +43,7 @@ def weights(state):
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_every_objective_learns_more_than_the_mean_image(name, data):
-    weak = {"name": name} | ({"beta": 0.5} if name == "BetaVAE" else {})  # 4 leaves no code here
+    weak = {"name": name} | ({"beta": 0.5} if name == "BetaVAE" else {})  # more leaves no code here
     settings = RunConfig.model_validate(
         {
             "data": {"limit": 300},

@@ -1,6 +1,7 @@
 /** Entry: the live view of a run. */
 
-import { mounting } from "./mounting.js";
+import { helpStyle } from "./help.js";
+import { mounting, styleFrom } from "./mounting.js";
 import { View } from "./view.js";
 
-export const mount = await mounting(View, "live.css");
+export const mount = mounting(View, [await styleFrom("live.css", import.meta.url), helpStyle]);

@@ -1,9 +1,7 @@
 /** How Streamlit mounts a view: one for each component in the page, however often it calls. */
 
-/** The function to export as `mount`: shows a `View` in the component's .lab, styled by `sheets`. */
-export async function mounting(View, ...sheets) {
-  const styles = await Promise.all(sheets.map(styleOf));
-
+/** The function to export as `mount`: shows a `View` in the component's .lab, in these styles. */
+export function mounting(View, styles) {
   /** Called on mounting, on new data and on a change of theme. */
   return function mount({ parentElement, data, setStateValue }) {
     const root = parentElement.querySelector(".lab");
@@ -21,8 +19,9 @@ export async function mounting(View, ...sheets) {
   };
 }
 
-async function styleOf(name) {
-  const sheet = new CSSStyleSheet();
-  sheet.replaceSync(await (await fetch(new URL(name, import.meta.url))).text());
-  return sheet;
-}
+/** The style sheet at an address that is relative to a module's. */
+export const styleFrom = async (address, module) => {
+  const style = new CSSStyleSheet();
+  style.replaceSync(await (await fetch(new URL(address, module))).text());
+  return style;
+};

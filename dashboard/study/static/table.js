@@ -1,8 +1,8 @@
 /** The table beside a chart: what each estimate comes to, and what is to be known of it. */
 
-import { coordinate, number } from "./format.js";
-import { LINEAR, LOG } from "./scale.js";
-import { write } from "./strip.js";
+import { coordinate, number } from "../live/format.js";
+import { LINEAR, LOG } from "../live/scale.js";
+import { write } from "../live/strip.js";
 
 const HEAD = `<thead><tr>
   <th scope="col" class="where"></th>

@@ -1,14 +1,13 @@
 /** A study of estimators: their curves while they learn, and a table of what they come to. */
 
+import { Feed } from "../live/feed.js";
+import { count, number } from "../live/format.js";
+import { History } from "../live/history.js";
+import { toggle } from "../live/legend.js";
+import { write } from "../live/strip.js";
+import { Theme } from "../live/theme.js";
 import { Chart } from "./chart.js";
-import { Feed } from "./feed.js";
-import { count, number } from "./format.js";
-import { History } from "./history.js";
-import { toggle } from "./legend.js";
-import { mounting } from "./mounting.js";
-import { write } from "./strip.js";
 import { Table } from "./table.js";
-import { Theme } from "./theme.js";
 
 const KINDS = ["mean", "sd", "late mean", "late sd"];
 const INTERVALS = { running: 200, queued: 300, finished: null };
@@ -36,7 +35,7 @@ const SKELETON = `
   </div>
   <div class="announcer" aria-live="polite"></div>`;
 
-class Study {
+export class Study {
   constructor(root) {
     root.innerHTML = SKELETON;
     root.classList.add("study");
@@ -68,8 +67,8 @@ class Study {
   }
 
   /** Called for new data from Python, which `report(name, value)` answers, and for a new theme. */
-  update(said, report) {
-    const data = { ...said, axis: Object.fromEntries(said.axis) };
+  update({ study }, report) {
+    const data = JSON.parse(study);
     this.data = data;
     this.report = report;
     this.theme.read();
@@ -168,5 +167,3 @@ class Study {
     return `At ${where}: ${values.join(", ")}; exact ${number(exact)} nats.`;
   }
 }
-
-export const mount = await mounting(Study, "live.css", "study.css");

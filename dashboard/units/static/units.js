@@ -1,12 +1,11 @@
 /** A histogram of how much each unit's mean says of the images, with a threshold to move. */
 
-import { number, subscript, tick } from "./format.js";
-import { mounting } from "./mounting.js";
-import { drawSteps } from "./plots.js";
-import { LOG, Scale } from "./scale.js";
-import { write } from "./strip.js";
-import { Surface, line } from "./surface.js";
-import { Theme } from "./theme.js";
+import { number, subscript, tick } from "../live/format.js";
+import { drawSteps } from "../live/plots.js";
+import { LOG, Scale } from "../live/scale.js";
+import { write } from "../live/strip.js";
+import { Surface, line } from "../live/surface.js";
+import { Theme } from "../live/theme.js";
 
 const LEFT = 16; // px, as in the style sheet
 const RIGHT = 16;
@@ -31,7 +30,7 @@ const SKELETON = `
     </div>
   </section>`;
 
-class Units {
+export class Units {
   constructor(root) {
     root.innerHTML = SKELETON;
     root.classList.add("units");
@@ -44,7 +43,8 @@ class Units {
   }
 
   /** Called for new data from Python and for a new theme. */
-  update(data) {
+  update({ units }) {
+    const data = JSON.parse(units);
     const first = !this.data;
     this.data = data;
     this.theme.read();
@@ -149,5 +149,3 @@ class Units {
 
 /** A threshold with as many of two digits as it needs. */
 const brief = (value) => String(Number(value.toPrecision(2)));
-
-export const mount = await mounting(Units, "live.css", "study.css");

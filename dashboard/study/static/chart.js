@@ -1,9 +1,9 @@
 /** Several curves in one plot, with their spread, beside the lines that they are to reach. */
 
-import { nearest, place } from "./history.js";
-import { drawStep, drawSteps, drawValues, trace } from "./plots.js";
-import { LINEAR, LOG, Scale } from "./scale.js";
-import { Surface, line } from "./surface.js";
+import { nearest, place } from "../live/history.js";
+import { drawStep, drawSteps, drawValues, trace } from "../live/plots.js";
+import { LINEAR, LOG, Scale } from "../live/scale.js";
+import { Surface, line } from "../live/surface.js";
 
 const LEFT = 38; // px for the values' axis
 const RIGHT = 72; // px for the names of the curves
