@@ -19,7 +19,7 @@ ESTIMATORS = {  # label, its short form, and what goes wrong with it
     "kl": (
         "f-dual of KL",
         "f-dual",
-        "A single pair's factorial can outweigh the batch: the variance grows like e to the I, "
+        "A single pair's exponential can outweigh the batch: the variance grows like e to the I, "
         "so that it learns slowly and swings.",
     ),
     "dv": (
@@ -147,10 +147,13 @@ def exact(study: Study, over: tuple[int, int]) -> dict[str, Any]:
 
 
 def formula(study: Study) -> str:
-    """I with the study's numbers in it, as LaTeX."""
-    factor = rf"\tfrac{{{study.dimension}}}{{2}}"
+    """What follows from a study's numbers, with them in it, as LaTeX: I, or ρ where I is given."""
+    d = study.dimension
+    if isinstance(study, PointStudy):
+        exponent = rf"-2 \cdot {number(study.information)} / {d}"
+        return rf"\rho = \sqrt{{1 - e^{{{exponent}}}}} = \mathbf{{{study.rho:.6g}}}"
     nats = rf"\mathbf{{{number(study.exact)}}}\ \mathrm{{nats}}"
-    return rf"I = -{factor} \log(1 - {study.rho:.6g}^2) = {nats}"
+    return rf"I = -\tfrac{{{d}}}{{2}} \log(1 - {study.rho:g}^2) = {nats}"
 
 
 # Active units.
