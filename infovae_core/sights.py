@@ -15,7 +15,7 @@ from torch import Tensor
 GRID = {1: 129, 2: 33}  # places along each axis, by latent dimension; above, at the codes
 REACH = (5.0, 12.0)  # least and most of it, so that the prior is in it and the grid not too coarse
 ROOM = 1.6  # of the grid around the codes, for panels that are wider than high
-FEW = 120  # arrows
+FEW = 60  # arrows
 
 Arrays = dict[str, Tensor]
 

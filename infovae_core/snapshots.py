@@ -1,6 +1,7 @@
 """Snapshots: what a view draws of a run at one step, as named numpy arrays."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -33,6 +34,8 @@ def take(state: State, data: Dataset, before: Mapping[str, np.ndarray] | None = 
     """
     model = state.model
     splits = [Split(part.x[:POINTS], part.y[:POINTS]) for part in (data.train, data.test)]
+    if data.dynamic:
+        splits[0] = replace(splits[0], x=drawn(splits[0].x))
     posteriors = [model.posterior(x) for part in splits for x in part.x.split(BLOCK)]
     means = torch.cat([q.mean for q in posteriors])
     stds = torch.cat([q.stddev for q in posteriors])
@@ -87,6 +90,12 @@ def overlay(
 def as_array(values: Tensor) -> np.ndarray:
     """A tensor off the device, floats in single precision."""
     return (values.float() if values.is_floating_point() else values).cpu().numpy()
+
+
+def drawn(rates: Float[Tensor, "n *data"]) -> Float[Tensor, "n *data"]:
+    """Bernoulli draws of the rates, such as are trained on, but the same each time."""
+    generator = torch.Generator(rates.device).manual_seed(seed_of(0, "binarise"))
+    return torch.bernoulli(rates, generator=generator)
 
 
 def one_of_each_class(split: Split, count: int = PAIRS) -> Tensor:
