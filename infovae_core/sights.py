@@ -39,7 +39,7 @@ class Field:
         if codes.shape[1] not in GRID:
             return {"field": self.of(codes)}
         least, most = REACH
-        reach = (ROOM * codes.abs().quantile(0.995)).clamp(least, most)
+        reach = (ROOM * codes.abs().nan_to_num().quantile(0.995)).clamp(least, most)
         places = grid(reach.item(), codes)
         return {"field": self.of(places.flatten(0, -2)).view(places.shape[:-1]), "reach": reach}
 

@@ -75,11 +75,11 @@ def test_a_critic_of_pairs_shows_the_scores_that_make_its_bound(bound):
 def test_a_field_is_evaluated_on_a_grid_around_prior_and_codes(d):
     codes = 0.1 * torch.randn(200, d)
     slope = torch.tensor([1.0, 10.0])[:d]
-    for far in (0.0, 4.0, 1000.0):
+    for far in (0.0, 4.0, 1000.0, math.nan):
         codes[0], codes[1:20] = 1e4, far  # one that is lost does not count
         arrays = Field(lambda z: z @ slope).arrays(codes)
         field, reach = arrays["field"], arrays["reach"].item()
-        assert max(5, min(far, 12)) <= reach <= 12
+        assert max(5, min(0 if math.isnan(far) else far, 12)) <= reach <= 12
         axis = torch.linspace(-reach, reach, len(field))
         expected = axis if d == 1 else axis[:, None] + 10 * axis
         torch.testing.assert_close(field, expected)

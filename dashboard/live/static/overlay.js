@@ -10,7 +10,7 @@ const LONGEST = 28; // px of an arrow as long as the range
 const SHRUNK = 0.45; // share of the range below which values get another
 const SHADES = 10; // of points, on each side of zero
 const SIDES =
-  "Red: too many codes, blue: too few, where codes are draws from q(z|x) and not the means shown.";
+  "Red: too many codes; blue: too few. They are draws from q(z|x), not the means shown.";
 const SAYINGS = {
   field: SIDES,
   points: `${SIDES} Of more than two dimensions a plane has no map: the points take the colour.`,
@@ -85,7 +85,7 @@ export class Overlay {
   shades({ kind, values, range }) {
     if (kind !== "points") return null;
     const { few, many, paper, ink } = this.theme;
-    const neutral = mix(paper, ink, 0.25);
+    const neutral = mix(paper, ink, 0.3);
     const shade = (share) => css(mix(neutral, share < 0 ? few : many, Math.abs(share)));
     const side = Array.from({ length: 2 * SHADES + 1 }, (_, i) => shade(i / SHADES - 1));
     const place = (value) => Math.min(Math.max((value || 0) / range, -1), 1); // 0 for NaN
