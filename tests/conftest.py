@@ -11,6 +11,7 @@ TYPED = (
     "likelihoods",
     "model",
     "networks",
+    "sights",
     "snapshots",
     "terms",
     "training",

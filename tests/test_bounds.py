@@ -198,7 +198,7 @@ def test_dv_shows_the_plain_value_and_follows_the_moving_average():
     term = MutualInformation("dv", widths=(8,))
     critic = term.make_critic(1, 1)
     p = as_pass(x, z)
-    joint, marginal = term.scores(p, critic)
+    joint, marginal = term.scores(p.x, p.z, critic)
     critic.denominator.fill_(2 * marginal.exp().mean().detach())
     value = term(p, critic)
     torch.testing.assert_close(value, dv(joint, marginal))
@@ -213,7 +213,7 @@ def test_the_moving_average_moves_with_the_critics_steps_only():
     first, second = (as_pass(*pair.sample(32)) for _ in range(2))
     term(first, critic)
     assert critic.denominator == 0
-    means = [term.scores(p, critic)[1].exp().mean().item() for p in (first, second)]
+    means = [term.scores(p.x, p.z, critic)[1].exp().mean().item() for p in (first, second)]
     term.critic_loss(first, critic)
     assert critic.denominator.item() == pytest.approx(means[0])
     term.critic_loss(second, critic)
