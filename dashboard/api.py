@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from dashboard.packing import BadQuery, compact, pack
+from dashboard.packing import BadQuery, compact, pack, shorten
 from infovae_core import archive, runs
 from infovae_core.runs import Run, RunError, Tail
 
@@ -126,13 +126,6 @@ def rounded(row: dict[str, Any]) -> dict[str, Any]:
     return {name: shorten(value) for name, value in row.items()} | {
         "values": {k: shorten(v) for k, v in values.items()} if isinstance(values, dict) else {}
     }
-
-
-def shorten(value: Any) -> Any:
-    """A float to six significant digits, None where it is not finite; all else as it is."""
-    if not isinstance(value, float):
-        return value
-    return float(f"{value:.6g}") if math.isfinite(value) else None
 
 
 # Routes.

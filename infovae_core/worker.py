@@ -212,7 +212,7 @@ def warm_up(root: Path) -> None:
     config = RunConfig()
     images = data.load(config.data, training.resolve_device("auto"))
     report = next(training.train(config, images))
-    snapshots.take(report.state.model, images)
+    snapshots.take(report.state, images)
     with tempfile.TemporaryDirectory() as folder:
         checkpoints.save(report.state, Path(folder))
     gc.freeze()  # `free_memory` need not look through torch

@@ -12,6 +12,7 @@ TYPED = (
     "likelihoods",
     "model",
     "networks",
+    "sights",
     "snapshots",
     "terms",
     "training",

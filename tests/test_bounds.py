@@ -198,7 +198,7 @@ def test_dv_shows_the_plain_value_and_follows_the_moving_average():
     term = MutualInformation("dv", widths=(8,))
     critic = term.make_critic(1, 1)
     p = as_pass(x, z)
-    joint, marginal = term.scores(p, critic)
+    joint, marginal = term.scores(p.x, p.z, critic)
     denominator = 2 * marginal.exp().mean().detach()
     critic.log_denominator.copy_(denominator.log())
     value = term(p, critic)
@@ -214,7 +214,7 @@ def test_the_moving_average_moves_with_the_critics_steps_only():
     first, second = (as_pass(*pair.sample(32)) for _ in range(2))
     term(first, critic)
     assert critic.log_denominator == -math.inf
-    means = [term.scores(p, critic)[1].exp().mean().item() for p in (first, second)]
+    means = [term.scores(p.x, p.z, critic)[1].exp().mean().item() for p in (first, second)]
     term.critic_loss(first, critic)
     assert critic.log_denominator.exp().item() == pytest.approx(means[0])
     term.critic_loss(second, critic)
@@ -230,7 +230,7 @@ def test_without_memory_the_critic_follows_dv_itself():
         followed = torch.autograd.grad(
             term.critic_loss(as_pass(x, z), critic), critic.layers[0].weight
         )
-    plain = -dv(*term.scores(as_pass(x, z), critic))
+    plain = -dv(*term.scores(x, z, critic))
     torch.testing.assert_close(followed, torch.autograd.grad(plain, critic.layers[0].weight))
 
 

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 CORE = sorted(path.stem for path in (ROOT / "infovae_core").glob("*.py"))
 ORDER = [  # each imports only from those before it
-    ("divergences", "bounds", "likelihoods", "randomness"),
+    ("divergences", "bounds", "likelihoods", "randomness", "sights"),
     ("model",),
     ("estimators", "terms"),
     ("objectives",),
