@@ -12,6 +12,7 @@ const FOOT = 18; // px for the steps' axis
 const BETWEEN = 14;
 const WIDE = 400; // px from which on the total stands beside its parts instead of above them
 const DASH = [4, 3];
+const KEY = 14; // px of line before a value, which says whose it is
 const BEGINNING = 0.04; // share of the steps that may lie outside of a plot's range
 const FEW = 20; // rows from which on they do
 
@@ -167,26 +168,28 @@ export function drawSteps(context, { box, x }, theme, { title = "step", write = 
 export function drawHead(context, { label, unit, index, box, lines }, theme, cursor) {
   const base = box.top - 8;
   const color = theme.quantity(index);
+  const names = versions(label, "(q(z), p(z))");
+  let left = box.left - LEFT + 2;
   let { right } = box;
   context.textBaseline = "alphabetic";
   context.textAlign = "right";
+  context.font = theme.face(12, 600);
+  const room = right - left - context.measureText(names[2]).width;
   context.font = theme.face(11.5, 600);
   context.fillStyle = theme.text;
   context.strokeStyle = color;
   context.lineWidth = 2;
-  for (const { split, steps, values } of [...lines].reverse()) {
-    const text = number(values[place(steps, cursor)]);
+  for (const { split, text, width } of readings(context, lines, cursor, room)) {
     context.fillText(text, right, base);
-    right -= Math.max(context.measureText(text).width, 26) + 5;
+    right -= width + 5;
     context.setLineDash(split === "train" ? [] : DASH);
-    line(context, right - 14, base - 4, right, base - 4);
+    line(context, right - KEY, base - 4, right, base - 4);
     context.setLineDash([]);
-    right -= 22;
+    right -= KEY + 8;
   }
   context.textAlign = "left";
-  let left = box.left - LEFT + 2;
   const texts = [
-    [theme.face(12, 600), color, versions(label, "(q(z), p(z))")],
+    [theme.face(12, 600), color, names],
     [theme.face(11), theme.muted, [unit, unit.replace(" per image", "")]],
   ];
   for (const [font, ink, choice] of texts) {
@@ -196,6 +199,18 @@ export function drawHead(context, { label, unit, index, box, lines }, theme, cur
     context.fillText(text, left, base);
     left += context.measureText(text).width + 6;
   }
+}
+
+/** The values at `cursor`, from the right, with three digits or, without the `room`, with two. */
+function readings(context, lines, cursor, room) {
+  const written = (digits) =>
+    [...lines].reverse().map(({ split, steps, values }) => {
+      const text = number(values[place(steps, cursor)], digits);
+      return { split, text, width: Math.max(context.measureText(text).width, 26) };
+    });
+  const exact = written(3);
+  const taken = exact.reduce((sum, { width }) => sum + width + KEY + 13, 0);
+  return taken < room ? exact : written(2);
 }
 
 /** A label at full length, without its `dispensable` end, set tightly, and cut more and more. */
