@@ -160,7 +160,7 @@ export class Study {
     const { axis, lines, exact } = this.data;
     if (!this.history.last) return `Exact: ${number(exact)} nats; no estimates yet.`;
     const values = lines.map(({ name, label }) => {
-      const [mean, sd] = this.#value(name, place).map(number);
+      const [mean, sd] = this.#value(name, place).map((value) => number(value));
       return `${label} ${mean} ± ${sd}`;
     });
     const where = axis.at + count(place ?? this.history.last);

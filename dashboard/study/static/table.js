@@ -61,7 +61,7 @@ export class Table {
     const head = document.createElement("th");
     head.scope = "row";
     const button = document.createElement(kind);
-    button.className = "key";
+    button.className = "named";
     button.dataset.name = name;
     const swatch = document.createElement("i");
     if (color) swatch.style.setProperty("--color", color);
