@@ -18,7 +18,7 @@ from streamlit.errors import StreamlitAPIException
 
 from dashboard import forms, palette, words
 from infovae_core import knobs, runs, worker
-from infovae_core.config import Knobs, RunConfig
+from infovae_core.config import RATES, Knobs, RunConfig
 from infovae_core.objectives import Objective
 
 PAGES = Path(__file__).parent.parent / "pages"
@@ -147,17 +147,35 @@ def repeat(run: runs.Run) -> None:
     worker.launch(knobs.repeat(run))
 
 
+def expected(run: runs.Run) -> RunConfig:
+    """The settings of a run once the knobs that somebody asked for are turned.
+
+    Raises: RunError, ValidationError where this version cannot read them.
+    """
+    now, wish = settings(run), knobs.pending(run)
+    return now if wish is None else now.turned(wish)
+
+
 def turning(run: runs.Run, config: RunConfig | None) -> dict[str, tuple[Any, Any]]:
     """What of a run that is not over would change if its knobs were set as `config` has them.
 
-    By title: value now and then. Empty where nothing would, or where knobs are not enough.
+    By title: value now, or as asked for already, and then. Empty where nothing would, or where
+    knobs are not enough.
     """
     if config is None or run.state not in TURNABLE:
         return {}
     with suppress(runs.RunError, ValidationError):
-        now = settings(run)
+        now = expected(run)
         wish = now.knobs_to(config)
         return {} if wish is None else now.said_of_turn(wish)
+    return {}
+
+
+def waiting(run: runs.Run) -> dict[str, tuple[Any, Any]]:
+    """What was asked of a run's knobs and not turned yet, as in `turning`."""
+    with suppress(runs.RunError, ValidationError):
+        wish = knobs.pending(run)
+        return {} if wish is None else settings(run).said_of_turn(wish)
     return {}
 
 
@@ -166,14 +184,22 @@ def turn(run: runs.Run, config: RunConfig) -> None:
     attempt(knobs.ask, run, config.knobs)
 
 
-def moved(config: RunConfig | None) -> bool:
-    """Whether the form's knobs stand elsewhere than when the page ran last.
+def follow(run: runs.Run, moved: Mapping[str, Any]) -> None:
+    """Have those knobs of a run turned that moved in the form; others stay as others left them."""
+    now = expected(run).model_dump()
+    for section in (now["objective"], now["training"]):
+        section.update({name: value for name, value in moved.items() if name in section})
+    attempt(lambda: turn(run, RunConfig.model_validate(now)))
 
-    What another viewer turns meanwhile is not turned back.
-    """
-    before, now = st.session_state.get("knobs"), config and config.knobs
-    st.session_state["knobs"] = now
-    return before is not None and before != now
+
+def moved(config: RunConfig | None) -> dict[str, Any]:
+    """The knobs that stand elsewhere in the form than when it was last valid, by field."""
+    before = st.session_state.get("knobs")
+    if config is None:
+        return {}
+    rates = config.knobs.model_dump(include=set(RATES))
+    now = st.session_state["knobs"] = config.objective.model_dump() | rates
+    return {name: now[name] for name in now if before is not None and before.get(name) != now[name]}
 
 
 def settings(run: runs.Run) -> RunConfig:

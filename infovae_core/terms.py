@@ -38,9 +38,9 @@ class Term:
         """The term's value on a pass, differentiable in the model."""
         raise NotImplementedError
 
-    def limit(self, images: int) -> float:
-        """The size from which on a value, over so many images, is no estimate of anything."""
-        return math.inf
+    def limits(self, images: int | float) -> tuple[float, float]:
+        """Beyond which a value, over so many images, is no estimate of anything."""
+        return -math.inf, math.inf
 
     def make_critic(self, x_dim: int, z_dim: int) -> nn.Module | None:
         """A new critic for images of x_dim values and codes of z_dim, or None."""
@@ -230,6 +230,7 @@ class MutualInformation(Term):
 
     name = "mutual_information"
     sight = "the critic's t(x, z), and t(x, z̃) with the code z̃ of another image"
+    FLOOR = -20.0  # no critic need be worse than one that says the same of every pair
     SEEN = 128  # images whose every pair a view shows of InfoNCE
 
     def __init__(
@@ -247,12 +248,9 @@ class MutualInformation(Term):
         """nats, or none for the divergences that have none."""
         return "no unit" if self.bound in ("pearson", "hellinger") else NATS
 
-    def limit(self, images: int) -> float:
-        """Twice what the bounded quantity can be at most; a lower bound may well be below 0.
-
-        Where there is no such cap, a size that only an output at the guard comes to.
-        """
-        return min(2 * CAPS[self.bound](images), 1e4)
+    def limits(self, images: int | float) -> tuple[float, float]:
+        """Far below 0, which every critic can have; twice what the bounded quantity can be."""
+        return self.FLOOR, 2 * CAPS[self.bound](images)
 
     def make_critic(self, x_dim: int, z_dim: int) -> nn.Module:
         return PairCritic(x_dim, z_dim, self.widths)

@@ -19,13 +19,10 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
-
 from infovae_core import archive, dispatch
 from infovae_core.config import RunConfig
 from infovae_core.dispatch import Claim, ensure, idle, launch
-from infovae_core.objectives import OBJECTIVES
+from infovae_core.errors import explain
 from infovae_core.recorder import Pulse, Recorder
 from infovae_core.runs import Run, tickets
 
@@ -117,6 +114,9 @@ def train(run: Run, pulse: Pulse, watch: Watch) -> str:
     run.event(kind, state.step, about=about)
     pulse.start(state.step, plan, about["device"])
     recorder = Recorder(run, config, images, pulse)
+    if late := [turn.step for turn in config.turns if turn.step >= plan.steps]:
+        text = f"turns must come before the last step, {plan.steps}, got {late}; they never happen"
+        run.event("warning", state.step, text=text)
     with obeying(run) as asked:
         ending = None
         for report in training.train(config, images, state, recorder.turns):
@@ -235,33 +235,6 @@ def device_of(run: Run) -> str:
     except (KeyError, TypeError, ValueError, RuntimeError):
         return "cpu:0"
     return f"{device.type}:{device.index or 0}"
-
-
-def explain(error: Exception) -> str:
-    """What went wrong, in one line."""
-    if isinstance(error, ValidationError):
-        return explain_setting(error.errors()[0])
-    text = " ".join(str(error).split())
-    if isinstance(error, RuntimeError) and "out of memory" in text:
-        first, *_ = str(error).splitlines()  # the rest is advice for programmers
-        got = ". ".join(first.split(". ")[:2]).rstrip(".")
-        return (
-            f"the model must fit the device's memory, got {got}; "
-            "lower batch_size or widths, or set training.device to cpu"
-        )
-    known = isinstance(error, ValueError | ArithmeticError)
-    return text if known and text else f"{type(error).__name__}: {text}"
-
-
-def explain_setting(error: ErrorDetails) -> str:
-    """What pydantic finds wrong with a field, beginning with its name."""
-    field = ".".join(str(part) for part in error["loc"] if part not in OBJECTIVES)
-    what = {
-        "extra_forbidden": "there is no such field; correct its name or remove it",
-        "value_error": str(error.get("ctx", {}).get("error")),
-        "json_invalid": error["msg"],
-    }.get(error["type"], f"{error['msg']}, got {error['input']!r}")
-    return f"{field}: {what}" if field else what
 
 
 @contextmanager

@@ -106,8 +106,9 @@ with st.container(horizontal=True, vertical_alignment="center"):
         )
         changes = state.turning(run, form.value)
         if changes and at_once and moved:
-            state.turn(run, form.value)
-        elif changes:
+            state.follow(run, moved)
+            changes = state.turning(run, form.value)
+        if changes:
             one = len(changes) == 1
             st.button(
                 f"Turn {words.changes(changes) if one else f'{len(changes)} knobs'}",
@@ -121,6 +122,8 @@ with st.container(horizontal=True, vertical_alignment="center"):
         line = state.summary(run)
         name = f"**{words.plain(words.short(line.label, 32))}** " if line.label else ""
         st.markdown(f"{name}{line.model} · {words.plain(line.data)}", help=line.run.id)
+        if now in state.TURNABLE and (asked_for := state.waiting(run)):
+            st.markdown(f":small[:material/schedule: {words.plain(words.changes(asked_for))}]")
         if state.differs(run, form.value):
             st.button(
                 "Copy settings",

@@ -88,6 +88,7 @@ def test_a_schedule_of_turns_is_a_setting_like_others():
             "must keep its name, divergence, critic_widths, got divergence kl for mmd",
         ),
         ([{"step": -1, "knobs": {}}], "greater than or equal to 0"),
+        ([{"step": 1, "knobs": {}}], "name one or remove it"),
         ([{"step": 1, "knobs": {"learning_rate": 0}}], "greater than 0"),
     ],
 )

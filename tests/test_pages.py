@@ -193,7 +193,8 @@ def test_a_request_is_left_for_the_worker_and_shown_as_under_way(root, request_)
     assert button(page, request_).label in ("Pausing", "Stopping")
 
 
-LAM, SEED = "config.2.objective.InfoVAE.lam", "config.2.training.seed"
+LAM, ALPHA = "config.2.objective.InfoVAE.lam", "config.2.objective.InfoVAE.alpha"
+SEED, RATE = "config.2.training.seed", "config.2.training.learning_rate"
 
 
 def with_lam(lam):
@@ -238,10 +239,49 @@ def test_live_knobs_follow_the_form_and_do_not_turn_back_what_others_turned(root
     page.number_input(key=LAM).set_value(50)
     drawn(page.run())
     assert Knobs.model_validate_json(run.take("knobs")).objective.lam == 50
+    run.settle("knobs")
     run.set_status(knobs=with_lam(70).knobs.model_dump(mode="json"))  # another viewer's
     drawn(page.run())
     assert not run.requested("knobs")
     assert button(page, "turn").label == "Turn λ 70 → 50"
+
+
+def test_live_knobs_turn_only_what_moved_also_after_a_wrong_setting(root):
+    run = made(root, "running", with_lam(20))
+    page = opened(TRAIN, run=run.id)
+    page.toggle(key="live knobs").set_value(True)
+    drawn(page.run())
+    run.set_status(knobs=with_lam(70).knobs.model_dump(mode="json"))  # another viewer's
+    page.number_input(key=RATE).set_value(0.5)
+    drawn(page.run())
+    asked = Knobs.model_validate_json(run.take("knobs"))
+    assert (asked.learning_rate, asked.objective.lam) == (0.5, 70)
+    run.settle("knobs")
+    run.set_status(knobs=asked.model_dump(mode="json"))
+
+    page.number_input(key=LAM).set_value(0)
+    page.number_input(key=ALPHA).set_value(-30)
+    drawn(page.run())
+    assert not run.requested("knobs")
+    page.number_input(key=LAM).set_value(60)
+    drawn(page.run())
+    asked = Knobs.model_validate_json(run.take("knobs"))
+    assert (asked.objective.alpha, asked.objective.lam) == (-30, 60)
+
+
+def test_a_wish_that_waits_is_shown_and_can_be_taken_back(root):
+    run = made(root, "paused", with_lam(20))
+    page = opened(TRAIN, run=run.id)
+    page.number_input(key=LAM).set_value(50)
+    drawn(button(drawn(page.run()), "turn").click().run())
+    assert "turn" not in keys(page)
+    assert "λ 20 → 50" in texts(page)
+    page.number_input(key=LAM).set_value(20)
+    drawn(page.run())
+    assert button(page, "turn").label == "Turn λ 50 → 20"
+    drawn(button(page, "turn").click().run())
+    assert Knobs.model_validate_json(run.asked("knobs")).objective.lam == 20
+    assert "λ 20 → 50" not in texts(page)
 
 
 def test_settings_are_copied_as_the_knobs_stand(root):
