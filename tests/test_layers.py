@@ -10,13 +10,13 @@ import pytest
 ROOT = Path(__file__).parent.parent
 CORE = sorted(path.stem for path in (ROOT / "infovae_core").glob("*.py"))
 ORDER = [  # each imports only from those before it
-    ("divergences", "bounds", "likelihoods", "randomness", "sights"),
+    ("divergences", "bounds", "likelihoods", "randomness", "runs", "sights"),
     ("model",),
     ("estimators", "terms"),
     ("objectives",),
-    ("config", "family"),
-    ("data", "networks", "presets", "studies"),
-    ("training",),
+    ("config", "errors", "family"),
+    ("data", "knobs", "networks", "presets", "studies"),
+    ("recorder", "training"),
     ("checkpoints", "snapshots", "information"),
 ]
 
