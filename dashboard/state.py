@@ -6,7 +6,7 @@ import functools
 import gc
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -186,6 +186,16 @@ def summary(run: runs.Run) -> Summary:
     return _summary(run, waits=True)
 
 
+def rows(run: runs.Run) -> Sequence[Mapping[str, Any]]:
+    """All metric rows, oldest first; those that lack what every row has are passed over."""
+    return _rows(run, _stamp(run, "metrics.jsonl"))
+
+
+def about(run: runs.Run) -> Mapping[str, Any]:
+    """What the run said of itself when it started: quantities, classes, shapes."""
+    return _about(run, _stamp(run, "events.jsonl"))
+
+
 def last_test(run: runs.Run) -> Mapping[str, float | None]:
     """The newest values on held-out images, by name."""
     return _last_test(run, _stamp(run, "metrics.jsonl"))
@@ -215,6 +225,18 @@ def _stored(run: runs.Run, stamps: tuple) -> Summary:
         data=str(_section(config, "data").get("name", "")),
         problem=problem,
     )
+
+
+@functools.lru_cache(maxsize=64)
+def _rows(run: runs.Run, stamp: object) -> Sequence[Mapping[str, Any]]:
+    whole = {"step", "epoch", "seconds", "split", "values"}
+    return [row for row in run.rows() if row.keys() >= whole and isinstance(row["values"], dict)]
+
+
+@functools.lru_cache(maxsize=64)
+def _about(run: runs.Run, stamp: object) -> Mapping[str, Any]:
+    said = (_section(event, "about") for event in reversed(run.events()))
+    return next(filter(None, said), {})
 
 
 @functools.lru_cache(maxsize=1024)

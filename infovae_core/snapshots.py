@@ -34,7 +34,8 @@ def take(model: VAE, data: Dataset, before: Mapping[str, np.ndarray] | None = No
     mean = torch.cat([q.mean for q in posteriors]).float().cpu().numpy()
     std = torch.cat([q.stddev for q in posteriors]).float().cpu().numpy()
     counts = [len(part) for part in splits]
-    shown = data.test.x[one_of_each_class(data.test)]
+    chosen = one_of_each_class(data.test)
+    shown = data.test.x[chosen]
     prior = torch.randn(
         SAMPLES, model.latent_dim, generator=torch.Generator().manual_seed(seed_of(0, "samples"))
     )
@@ -44,6 +45,7 @@ def take(model: VAE, data: Dataset, before: Mapping[str, np.ndarray] | None = No
         "label": torch.cat([part.y for part in splits]).to(torch.int16).cpu().numpy(),
         "split": np.repeat(np.arange(2, dtype=np.uint8), counts),
         "index": np.concatenate([np.arange(n, dtype=np.int32) for n in counts]),
+        "shown": chosen.to(torch.int32).cpu().numpy(),
         "originals": pixels(shown),
         "reconstructions": pixels(model.decode(model.posterior(shown).mean).mean),
         "samples": pixels(model.decode(prior.to(shown)).mean),

@@ -1,0 +1,155 @@
+"""Runs side by side: what each has logged, as arrays, and what tells them apart."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dashboard import palette, state, words
+from infovae_core.runs import Run
+
+CLOCKS = {"step": "step", "epoch": "epoch", "seconds": "seconds of training"}
+SPLITS = ("train", "test")
+NATS = "nats per image"
+USUAL = {  # of a run that has not said so itself
+    "total": ("loss", NATS),
+    "distortion": ("distortion D", NATS),
+    "rate": ("rate R", NATS),
+}
+DECIDING = {  # what must agree for distortions to mean the same
+    "data set": ("data", "name"),
+    "binarisation": ("data", "binarize"),
+    "likelihood": ("model", "likelihood"),
+    "σ of the likelihood": ("model", "sigma"),
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One of the runs that are compared."""
+
+    run: Run
+    name: str  # unlike those of the others
+    look: palette.Look
+    summary: state.Summary
+    rows: Sequence[Mapping[str, Any]]
+    about: Mapping[str, Any]
+
+    @property
+    def title(self) -> str:
+        """The run as legends write it, its marker before its name."""
+        return f"{self.look.glyph} {self.name}"
+
+    @property
+    def settings(self) -> str:
+        """The objective with its coefficients, as plain text."""
+        return " ".join(words.objective(self.summary.objective)).strip()
+
+
+class Curve(NamedTuple):
+    """A quantity of a run over time."""
+
+    name: str
+    look: palette.Look
+    split: str
+    x: np.ndarray
+    y: np.ndarray
+
+
+class Path(NamedTuple):
+    """Where a run has been on a plane of two quantities, oldest first."""
+
+    name: str
+    look: palette.Look
+    epoch: np.ndarray
+    x: np.ndarray
+    y: np.ndarray
+
+
+def entries(runs: Iterable[Run]) -> list[Entry]:
+    """The runs in this order, each with a name, a colour and a marker of its own."""
+    lines = [state.summary(run) for run in runs]
+    looks = palette.looks(line.objective.get("name") for line in lines)
+    return [
+        Entry(line.run, name, look, line, state.rows(line.run), state.about(line.run))
+        for line, name, look in zip(lines, _names(lines), looks, strict=True)
+    ]
+
+
+def _names(lines: Sequence[state.Summary]) -> list[str]:
+    """Labels, or else objectives; those that several runs share get the end of the id."""
+    names = [
+        words.short(line.label or " ".join(words.objective(line.objective)).strip(), 40)
+        for line in lines
+    ]
+    shared = Counter(names)
+    return [
+        name if shared[name] == 1 else f"{name} · {line.run.id[-4:]}"
+        for name, line in zip(names, lines, strict=True)
+    ]
+
+
+def disagreements(compared: Iterable[Entry]) -> list[str]:
+    """In which respects the runs differ that must agree for D and the ELBO to be comparable."""
+    configs = [_config(entry) for entry in compared]
+    return [
+        what
+        for what, (section, field) in DECIDING.items()
+        if len({str(config.get(section, {}).get(field)) for config in configs}) > 1
+    ]
+
+
+def _config(entry: Entry) -> Mapping[str, Any]:
+    config = {} if entry.summary.problem else entry.run.config
+    return {name: part for name, part in config.items() if isinstance(part, dict)}
+
+
+# Over time.
+
+
+def quantities(compared: Iterable[Entry]) -> dict[str, tuple[str, str]]:
+    """Label and unit of every quantity that some run has logged, in the order of the rows."""
+    found: dict[str, tuple[str, str]] = {}
+    for entry in compared:
+        said = entry.about.get("quantities", {})
+        for name in dict.fromkeys(name for row in entry.rows for name in row["values"]):
+            label, unit = USUAL.get(name, (name.replace("_", " "), ""))
+            known = said.get(name, {})
+            found.setdefault(name, (known.get("label", label), known.get("unit", unit)))
+    return found
+
+
+def curves(
+    compared: Iterable[Entry], quantity: str, clock: str = "step", splits: Sequence[str] = SPLITS
+) -> list[Curve]:
+    """A quantity of each run and split over `clock`, where it was logged; NaN was not finite."""
+    return [
+        Curve(entry.name, entry.look, split, *_columns(rows, clock, quantity))
+        for entry in compared
+        for split in splits
+        if (rows := _rows(entry, split, quantity))
+    ]
+
+
+def paths(compared: Iterable[Entry], across: str, up: str) -> list[Path]:
+    """Two quantities of each run against each other over the test rows that hold both."""
+    return [
+        Path(entry.name, entry.look, epoch, x, y)
+        for entry in compared
+        if (rows := _rows(entry, "test", across, up))
+        for epoch, x, y in [_columns(rows, "epoch", across, up)]
+    ]
+
+
+def _rows(entry: Entry, split: str, *names: str) -> list[Mapping[str, Any]]:
+    return [r for r in entry.rows if r["split"] == split and all(n in r["values"] for n in names)]
+
+
+def _columns(rows: Sequence[Mapping[str, Any]], clock: str, *names: str) -> list[np.ndarray]:
+    times = [row[clock] for row in rows]
+    values = ([row["values"][name] for row in rows] for name in names)
+    return [np.array(column, dtype=float) for column in (times, *values)]
