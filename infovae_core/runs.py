@@ -7,6 +7,7 @@ metrics.jsonl    one row a line, appended
 events.jsonl     started, resumed, paused, stopped, finished, failed, warning
 snapshots/       <step>.npz, what the views draw
 checkpoint/      what `resume` goes on from
+evaluation.json  what was measured of the last checkpoint, by name of the metric
 requests/        stop, pause, label: all that a viewer writes
 worker.log       output and tracebacks
 ```
@@ -55,6 +56,19 @@ BLANK: dict[str, Any] = {  # a status of which nothing is known
     "heartbeat": None,
     "pid": None,
     "host": None,
+}
+MEASURED: dict[str, Any] = {  # a metric of which nothing is known
+    "value": None,
+    "error": None,  # standard error
+    "low": None,  # 95 % interval
+    "high": None,
+    "cap": None,  # what the estimator cannot exceed
+    "n": None,  # images, or samples
+    "step": None,
+    "settings": {},
+    "seconds": None,  # it took
+    "time": None,  # Unix time, when it was done
+    "note": "",
 }
 ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")
 
@@ -161,6 +175,23 @@ class Run:
                 return row
         return None
 
+    @property
+    def evaluation(self) -> dict[str, dict[str, Any]]:
+        """What was measured on demand, by the metric's name.
+
+        Each with value, error, low, high, cap and n (numbers or None), note, settings, and the step
+        it is of, the seconds it took and the Unix time at which it was done.
+        """
+        try:
+            records = json.loads((self.path / "evaluation.json").read_bytes())
+        except (OSError, ValueError):
+            return {}
+        if not isinstance(records, dict):
+            return {}
+        return {
+            name: MEASURED | record for name, record in records.items() if isinstance(record, dict)
+        }
+
     def snapshot_steps(self) -> list[int]:
         """Steps of which there is a snapshot, in order."""
         folder = self.path / "snapshots"
@@ -235,7 +266,7 @@ class Run:
 
     def log(self, row: dict[str, Any]) -> None:
         """Append a metric row; values that are not finite are written as null."""
-        values = {k: v if math.isfinite(v) else None for k, v in row["values"].items()}
+        values = {k: _finite(v) for k, v in row["values"].items()}
         _append(self.path / "metrics.jsonl", row | {"values": values})
 
     def event(self, kind: str, step: int, **more: Any) -> None:
@@ -261,6 +292,15 @@ class Run:
     def save_snapshot(self, step: int, arrays: dict[str, np.ndarray]) -> None:
         """Write a snapshot."""
         _replace(self._snapshot_file(step), lambda file: np.savez(file, **arrays))
+
+    def save_evaluation(self, records: dict[str, dict[str, Any]]) -> None:
+        """Add measured metrics by name, in place of what was known of them.
+
+        Numbers that are not finite are written as null.
+        """
+        finite = {name: {k: _finite(v) for k, v in r.items()} for name, r in records.items()}
+        data = json.dumps(self.evaluation | finite, allow_nan=False, indent=1).encode()
+        _replace(self.path / "evaluation.json", lambda file: file.write(data))
 
     def thin_snapshots(self, keep: int) -> None:
         """Remove snapshots until `keep` are left: first and last stay, the rest spread evenly."""
@@ -411,6 +451,11 @@ def alive(pid: int) -> bool:
     state, threads = fields[0], int(fields[17])
     # A zombie is dead and waits for its parent, once its last thread has let go of its files.
     return state not in "ZX" or threads > 1
+
+
+def _finite(value: Any) -> Any:
+    """The value, but None for a number that JSON does not know."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _append(path: Path, record: dict[str, Any]) -> None:

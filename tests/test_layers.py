@@ -39,10 +39,11 @@ def test_the_core_loads_no_streamlit_and_no_plotly(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["runs", "config", "objectives", "dispatch", "options", "worker", "__main__"]
+    "name",
+    ["runs", "config", "objectives", "metrics", "dispatch", "options", "worker", "__main__"],
 )
 def test_what_the_web_server_and_the_shell_need_first_loads_no_torch(name):
-    assert "torch" not in loaded(f"infovae_core.{name}")
+    assert not {"torch", "sklearn"} & loaded(f"infovae_core.{name}")
 
 
 def test_runs_needs_the_standard_library_and_numpy_only():
