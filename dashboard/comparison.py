@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dashboard import palette, state, words
+from dashboard.tables import Cell, Column, Row, Table
+from infovae_core.metrics import METRICS
 from infovae_core.runs import Run
 
 CLOCKS = {"step": "step", "epoch": "epoch", "seconds": "seconds of training"}
@@ -26,9 +28,10 @@ DECIDING = {  # what must agree for distortions to mean the same
     "likelihood": ("model", "likelihood"),
     "σ of the likelihood": ("model", "sigma"),
 }
+STANDS_IN: dict[str, Any] = {"distortion": "lower", "rate": None}  # until it is measured
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Entry:
     """One of the runs that are compared."""
 
@@ -153,3 +156,81 @@ def _columns(rows: Sequence[Mapping[str, Any]], clock: str, *names: str) -> list
     times = [row[clock] for row in rows]
     values = ([row["values"][name] for row in rows] for name in names)
     return [np.array(column, dtype=float) for column in (times, *values)]
+
+
+# Metrics.
+
+
+def table(compared: Sequence[Entry]) -> Table:
+    """What was measured of the runs, and for the rest what they logged last of held-out images.
+
+    Of the facts about the runs, those that all share are left out; see `common`.
+    """
+    measured = {entry: entry.run.evaluation for entry in compared}
+    columns = [
+        Column(m.name, m.title, m.unit, m.better, m.symbol, m.help)
+        for m in METRICS.values()
+        if any(m.name in found for found in measured.values())
+    ]
+    known = [name for name in STANDS_IN if all(name in found for found in measured.values())]
+    logged = [
+        Column(f"logged_{name}", f"{label}, last logged", unit, STANDS_IN.get(name))
+        for name, (label, unit) in quantities(compared).items()
+        if name not in known
+    ]
+    facts = [_facts(entry) for entry in compared]
+    shared = common(compared)
+    return Table(
+        [*columns, *logged],
+        [
+            Row(
+                entry.name,
+                {name: fact for name, fact in said.items() if name not in shared},
+                _measured(entry, measured[entry]) | _logged(entry),
+            )
+            for entry, said in zip(compared, facts, strict=True)
+        ],
+    )
+
+
+def common(compared: Sequence[Entry]) -> dict[str, str]:
+    """The facts that are the same for all runs, where there are several; never the objective."""
+    first, *others = (_facts(entry) for entry in compared)
+    return {
+        name: fact
+        for name, fact in first.items()
+        if name != "Objective" and others and all(other.get(name) == fact for other in others)
+    }
+
+
+def _facts(entry: Entry) -> dict[str, str]:
+    config, status = _config(entry), entry.summary.status
+    data, model = config.get("data", {}), config.get("model", {})
+    done = status["epoch"]
+    facts = {
+        "Objective": entry.settings,
+        "Data": entry.summary.data,
+        "Training images": data.get("limit"),
+        "Network": model.get("network"),
+        "d": model.get("latent_dim"),
+        "Likelihood": model.get("likelihood"),
+        "Seed": config.get("training", {}).get("seed"),
+        "Epochs": None if done is None else words.number(done),
+    }
+    return {name: str(fact) for name, fact in facts.items() if fact is not None}
+
+
+def _measured(entry: Entry, found: Mapping[str, Mapping[str, Any]]) -> dict[str, Cell]:
+    step = entry.summary.status["step"]
+    return {
+        name: Cell(
+            **{part: record[part] for part in ("value", "error", "low", "high", "cap", "note")},
+            stale=None not in (step, record["step"]) and record["step"] < step,
+        )
+        for name, record in found.items()
+    }
+
+
+def _logged(entry: Entry) -> dict[str, Cell]:
+    last = state.last_test(entry.run)
+    return {f"logged_{name}": Cell(value) for name, value in last.items()}

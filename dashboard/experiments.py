@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from dashboard import words
 from infovae_core import runs, worker
-from infovae_core.config import RunConfig
-from infovae_core.objectives import Objective
+from infovae_core.config import AnyObjective, RunConfig
+from infovae_core.objectives import VAE, Objective
+
+
+class Contender(BaseModel, frozen=True):
+    """One of the objectives that are trained side by side; for its form."""
+
+    objective: AnyObjective = VAE()
 
 
 def side_by_side(
@@ -43,6 +51,17 @@ def launch(root: Path, configs: Iterable[RunConfig]) -> list[runs.Run]:
     for run in created:
         worker.launch(run)
     return created
+
+
+def describe(base: RunConfig) -> str:
+    """What the runs will have in common, in a line."""
+    model, training = base.model, base.training
+    limit = f", {base.data.limit:,} training images" if base.data.limit else ""
+    return (
+        f"{base.data.name}{limit} · {model.network}, d = {model.latent_dim}, {model.likelihood} · "
+        f"{base.epochs:,} epochs, batches of {training.batch_size:,}, "
+        f"learning rate {training.learning_rate:g}, seed {training.seed}"
+    )
 
 
 def _label(prefix: str, objective: Objective, seed: int | None) -> str:

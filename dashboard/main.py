@@ -38,6 +38,12 @@ st.navigation(
             icon=":material/list:",
             help="Every run: open, rename, resume or delete it.",
         ),
+        st.Page(
+            state.COMPARE,
+            title="Compare",
+            icon=":material/compare_arrows:",
+            help="Runs side by side: metrics, curves, latent planes, rate and distortion.",
+        ),
     ],
     position="top",
 ).run()

@@ -21,13 +21,13 @@ from infovae_core import runs
 from infovae_core.config import RunConfig
 
 PAGES = Path(__file__).parent.parent / "pages"
-TRAIN, RUNS = PAGES / "train.py", PAGES / "runs.py"
+TRAIN, RUNS, COMPARE = PAGES / "train.py", PAGES / "runs.py", PAGES / "compare.py"
 FORM = "config"  # the settings in the sidebar
 
 
 @functools.cache
-def settle() -> None:
-    """Once in this process: exempt what is loaded by now from garbage collection.
+def settle(page: str = "") -> None:
+    """Once for each page that loads more: exempt what is loaded by now from garbage collection.
 
     Streamlit collects all generations after each run of a script, and walking through every module
     each time is most of what a refresh would cost.
@@ -52,6 +52,31 @@ def run_in_view(root: Path) -> tuple[str | None, runs.Run | None]:
             st.query_params["run"] = asked = left
     st.session_state["left"] = asked
     return asked, find(root, asked) if asked else None
+
+
+def runs_in_view(root: Path, key: str) -> list[str]:
+    """Let the widget under `key` say which runs the address lists; the ids of those not here.
+
+    Who comes back from another page finds the runs left behind. Call `view_runs` once the widget
+    has been drawn.
+    """
+    asked, before = st.query_params.get("runs"), came_from("compare")
+    if asked is None and before not in (None, "compare"):
+        asked = st.session_state.get("compared")
+    if asked is not None and asked != st.session_state.get("compared"):
+        st.session_state[key] = list(dict.fromkeys(filter(None, asked.split(","))))
+    ids = st.session_state.get(key, [])
+    st.session_state[key] = [id for id in ids if find(root, id)]
+    return [id for id in ids if id not in st.session_state[key]]
+
+
+def view_runs(ids: Sequence[str]) -> None:
+    """Put these runs into the address."""
+    st.session_state["compared"] = listed = ",".join(ids)
+    if listed:
+        st.query_params["runs"] = listed
+    else:
+        st.query_params.pop("runs", None)
 
 
 def came_from(page: str) -> str | None:
@@ -113,18 +138,21 @@ def copy(run: runs.Run) -> None:
 
     Raises: RunError, ValidationError where this version cannot read them.
     """
-    forms.fill(FORM, _settings(run))
+    forms.fill(FORM, settings(run))
 
 
 def differs(run: runs.Run, config: RunConfig | None) -> bool:
     """Whether the form says something else than what the run was asked to do."""
     with suppress(runs.RunError, ValidationError):
-        return config is None or _settings(run) != config.model_copy(update={"label": ""})
+        return config is None or settings(run) != config.model_copy(update={"label": ""})
     return False  # nothing that could be copied
 
 
-def _settings(run: runs.Run) -> RunConfig:
-    """What makes a run what it is: all but its label."""
+def settings(run: runs.Run) -> RunConfig:
+    """What makes a run what it is: all but its label.
+
+    Raises: RunError, ValidationError where this version cannot read it.
+    """
     return RunConfig.model_validate(run.config | {"label": ""})
 
 

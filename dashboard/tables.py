@@ -9,7 +9,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -23,13 +23,29 @@ RANK: dict[Better, Callable[[float], float]] = {  # the best value has the large
     "zero": lambda value: -abs(value),
 }
 NEAR_CAP = 0.98  # of its cap; an estimate from there on says little about the truth
-SHORT = {"nats per image": "nats", "bits per dimension": "bits per dim."}
+SHORT = {  # units as heads of columns write them, where that is not in full
+    "nats per image": "nats",
+    "bits per dimension": "bits",
+    "squared kernel distance": "",  # the title says so
+    "squared Stein discrepancy": "",
+    "units": "",
+}
 ESCAPES = {c: rf"\{c}" for c in "&%$#_{}"} | {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
 }
-LETTERS = {"α": r"$\alpha$", "β": r"$\beta$", "λ": r"$\lambda$", "σ": r"$\sigma$", "²": r"$^2$"}
+SYMBOLS = {  # that pdflatex does not know as they are
+    "α": r"$\alpha$",
+    "β": r"$\beta$",
+    "λ": r"$\lambda$",
+    "σ": r"$\sigma$",
+    "χ": r"$\chi$",
+    "‖": r"$\|$",
+    "−": "$-$",
+    "²": "$^2$",
+}
+SIGNS = {"−": "-", "±": r"\pm", "⊤": r"\top", "*": r"^*"}
 
 
 @dataclass(frozen=True)
@@ -45,7 +61,7 @@ class Column:
 
     @property
     def head(self) -> str:
-        """Title and unit; what is in nats is so per image."""
+        """Title and unit; nats and bits are per image and per dimension, and the help says so."""
         unit = SHORT.get(self.unit, self.unit)
         return f"{self.title} ({unit})" if unit else self.title
 
@@ -60,6 +76,7 @@ class Cell:
     high: float | None = None
     cap: float | None = None
     note: str = ""
+    stale: bool = False  # the run has been trained on since
 
     @property
     def known(self) -> bool:
@@ -72,7 +89,7 @@ class Cell:
         return self.known and self.cap is not None and self.value >= NEAR_CAP * self.cap
 
     def __str__(self) -> str:
-        """Value ± standard error, or value [low, high]; ⊤ where the cap binds."""
+        """Value ± standard error, or value [low, high]; ⊤ where the cap binds, * where stale."""
         if not self.known:
             return "–"
         text = words.number(self.value)
@@ -80,7 +97,7 @@ class Cell:
             text = with_error(self.value, self.error)
         elif self.low is not None and self.high is not None:
             text = f"{text} [{words.number(self.low)}, {words.number(self.high)}]"
-        return f"{text} ⊤" if self.capped else text
+        return f"{text}{' ⊤' if self.capped else ''}{'*' if self.stale else ''}"
 
 
 @dataclass(frozen=True)
@@ -118,58 +135,6 @@ class Table:
         """What is said of some run before its metrics."""
         return list(dict.fromkeys(name for row in self.rows for name in row.facts))
 
-    def csv(self) -> str:
-        """Comma-separated values with all their digits, the error and the bounds beside each."""
-        shown = [(c, part) for c in self.columns for part in self._parts(c)]
-        heads = [c.head if part == "value" else f"{c.name} {part}" for c, part in shown]
-        out = io.StringIO()
-        write = csv.writer(out, lineterminator="\n").writerow
-        write(["run", *self.facts, *heads])
-        for row in self.rows:
-            numbers = [getattr(row.cell(column), part) for column, part in shown]
-            facts = [row.facts.get(name, "") for name in self.facts]
-            write([_inert(text) for text in (row.name, *facts)] + numbers)
-        return out.getvalue()
-
-    def markdown(self) -> str:
-        """A table as GitHub writes it; the best of a column is bold."""
-        lines = [["Run", *self.facts, *(column.head for column in self.columns)]]
-        lines.append(["---"] * (1 + len(self.facts)) + ["---:"] * len(self.columns))
-        for i, row in enumerate(self.rows):
-            facts = (row.facts.get(name, "") for name in self.facts)
-            cells = (self._marked(i, column, "**{}**") for column in self.columns)
-            lines.append([_markdown(row.name), *map(_markdown, facts), *cells])
-        return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-    def latex(self) -> str:
-        """A tabular for the package booktabs; the best of a column is bold."""
-        heads = ["Run", *self.facts, *(column.head for column in self.columns)]
-        lines = [" & ".join(map(latex, heads))]
-        for i, row in enumerate(self.rows):
-            facts = (row.facts.get(name, "") for name in self.facts)
-            cells = (
-                r"\textbf{%s}" % text if i in self.best(column) else text
-                for column in self.columns
-                for text in [_latex_cell(row.cell(column))]
-            )
-            lines.append(" & ".join([latex(row.name), *map(latex, facts), *cells]))
-        head, *body = (f"{line} \\\\" for line in lines)
-        kinds = "l" * (1 + len(self.facts)) + "r" * len(self.columns)
-        return "\n".join(
-            [rf"\begin{{tabular}}{{{kinds}}}", r"\toprule", head, r"\midrule", *body]
-            + [r"\bottomrule", r"\end{tabular}", ""]
-        )
-
-    def _parts(self, column: Column) -> list[str]:
-        """The value, and of its error, bounds and cap those that some run has."""
-        cells = [row.cell(column) for row in self.rows]
-        parts = ("error", "low", "high", "cap")
-        return ["value", *(p for p in parts if any(getattr(c, p) is not None for c in cells))]
-
-    def _marked(self, i: int, column: Column, mark: str) -> str:
-        text = str(self.rows[i].cell(column))
-        return mark.format(text) if i in self.best(column) else text
-
 
 def with_error(value: float, error: float) -> str:
     """A value and its standard error, two digits of the error and as many decimals of the value."""
@@ -177,57 +142,77 @@ def with_error(value: float, error: float) -> str:
     return f"{value:,.{decimals}f} ± {error:,.{decimals}f}".replace("-", "−")
 
 
-def latex(self) -> str:
-        """A tabular for the package booktabs; the best of a column is bold."""
-        heads = ["Run", *self.facts, *(column.head for column in self.columns)]
-        lines = [" & ".join(map(latex, heads))]
-        for i, row in enumerate(self.rows):
-            facts = (row.facts.get(name, "") for name in self.facts)
-            cells = (
-                r"\textbf{%s}" % text if i in self.best(column) else text
-                for column in self.columns
-                for text in [_latex_cell(row.cell(column))]
-            )
-            lines.append(" & ".join([latex(row.name), *map(latex, facts), *cells]))
-        head, *body = (f"{line} \\\\" for line in lines)
-        kinds = "l" * (1 + len(self.facts)) + "r" * len(self.columns)
-        return "\n".join(
-            [rf"\begin{{tabular}}{{{kinds}}}", r"\toprule", head, r"\midrule", *body]
-            + [r"\bottomrule", r"\end{tabular}", ""]
+# As text for other programs.
+
+
+def to_csv(table: Table) -> str:
+    """Comma-separated values with all their digits, the error and the bounds beside each."""
+    shown = [(column, part) for column in table.columns for part in _parts(table, column)]
+    heads = [c.head if part == "value" else f"{c.head}: {part}" for c, part in shown]
+    out = io.StringIO()
+    write = csv.writer(out, lineterminator="\n").writerow
+    write(["Run", *table.facts, *heads])
+    for row, said in zip(table.rows, _said(table), strict=True):
+        write([*map(_inert, said), *(getattr(row.cell(column), part) for column, part in shown)])
+    return out.getvalue()
+
+
+def to_markdown(table: Table) -> str:
+    """A table as GitHub writes it; the best of a column is bold."""
+    lines = [["Run", *table.facts, *(column.head for column in table.columns)]]
+    lines.append(["---"] * (1 + len(table.facts)) + ["---:"] * len(table.columns))
+    for i, said in enumerate(_said(table)):
+        cells = (
+            f"**{text}**" if i in table.best(column) else text
+            for column in table.columns
+            for text in [_in_markdown(str(table.rows[i].cell(column)))]
         )
-
-    def _parts(self, column: Column) -> list[str]:
-        """The value, and of its error, bounds and cap those that some run has."""
-        cells = [row.cell(column) for row in self.rows]
-        parts = ("error", "low", "high", "cap")
-        return ["value", *(p for p in parts if any(getattr(c, p) is not None for c in cells))]
-
-    def _marked(self, i: int, column: Column, mark: str) -> str:
-        text = str(self.rows[i].cell(column))
-        return mark.format(text) if i in self.best(column) else text
+        lines.append([*map(_in_markdown, said), *cells])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def places(value: float, error: float) -> str:
-    """A value with as many decimals as its standard error has at three significant digits."""
-    if not (math.isfinite(error) and error > 0):
-        return words.number(value)
-    decimals = min(max(2 - math.floor(math.log10(error)), 0), 6)
-    return f"{value:,.{decimals}f}".replace("-", "−")
+def to_latex(table: Table) -> str:
+    """A tabular for the package booktabs; the best of a column is bold."""
+    heads = ["Run", *table.facts, *(column.head for column in table.columns)]
+    lines = [" & ".join(map(in_latex, heads))]
+    for i, said in enumerate(_said(table)):
+        cells = (_number(table.rows[i].cell(c), i in table.best(c)) for c in table.columns)
+        lines.append(" & ".join([*map(in_latex, said), *cells]))
+    first, *others = (f"{line} \\\\" for line in lines)
+    kinds = "l" * (1 + len(table.facts)) + "r" * len(table.columns)
+    begin = [rf"\begin{{tabular}}{{{kinds}}}", r"\toprule", first, r"\midrule"]
+    return "\n".join([*begin, *others, r"\bottomrule", r"\end{tabular}", ""])
 
 
-def latex(text: str) -> str:
+def in_latex(text: str) -> str:
     """Text as LaTeX shows it."""
-    return "".join(ESCAPES.get(c, LETTERS.get(c, c)) for c in text)
+    return "".join(ESCAPES.get(c, SYMBOLS.get(c, c)) for c in text)
 
 
-def _latex_cell(cell: Cell) -> str:
+def _number(cell: Cell, best: bool) -> str:
+    """A cell in LaTeX's mathematics."""
     if not cell.known:
         return "--"
-    text = str(cell).replace("−", "-").replace("±", r"\pm").replace("⊤", r"\top")
-    return f"${re.sub(r',(?=[0-9])', '{,}', text)}$"
+    text = re.sub(r",(?=\d)", "{,}", str(cell))
+    for sign, command in SIGNS.items():
+        text = text.replace(sign, command)
+    return rf"$\mathbf{{{text}}}$" if best else f"${text}$"
 
 
-def _markdown(text: str) -> str:
+def _said(table: Table) -> Iterator[list[str]]:
+    """What stands before the metrics, row by row."""
+    for row in table.rows:
+        yield [row.name, *(row.facts.get(name, "") for name in table.facts)]
+
+
+def _parts(table: Table, column: Column) -> list[str]:
+    """The value, and of its error, bounds and cap those that some run has."""
+    cells = [row.cell(column) for row in table.rows]
+    parts = ("error", "low", "high", "cap")
+    return ["value", *(p for p in parts if any(getattr(c, p) is not None for c in cells))]
+
+
+def _in_markdown(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>#|~$])", r"\\\1", " ".join(text.split()))
 
 

@@ -54,7 +54,12 @@ def view(
             "palette": tuple(palette["classes"]),  # a list would make streamlit load pandas
             "height": height,
             "api": "/api",
-            "module": f"/api/live/{api.assets_version()}/main.js",
+            "module": module("main.js"),
         },
         on_state_change=on_state_change,
     )
+
+
+def module(name: str) -> str:
+    """The address of one of the view's own files, another for each version of them."""
+    return f"/api/live/{api.assets_version()}/{name}"

@@ -1,6 +1,6 @@
 /** Snapshots as they travel: a header of JSON, then arrays that lie side by side. */
 
-const TYPES = { u1: Uint8Array, u2: Uint16Array, i2: Int16Array, f4: Float32Array };
+const TYPES = { u1: Uint8Array, u2: Uint16Array, i2: Int16Array, i4: Int32Array, f4: Float32Array };
 const NO_POINT = 65535; // stands for a coordinate that is not finite
 
 /** Read the bytes of a snapshot; its arrays lie on them. */
@@ -20,6 +20,8 @@ export function unpack(buffer) {
     points: coordinates(parts.points, header),
     labels: parts.label.data,
     splits: parts.split.data,
+    indices: parts.index.data, // within the split
+    shown: parts.shown?.data, // indices of the originals among the held-out images
     density: parts.density?.data,
     images: Object.fromEntries(
       ["originals", "reconstructions", "samples"]

@@ -1,0 +1,54 @@
+"""The table of metrics as a data frame; the only module of ours that needs pandas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+from pandas.io.formats.style import Styler
+
+from dashboard.palette import Look
+from dashboard.tables import Table
+
+BEST = "★ "  # before the best of a column; never colour alone
+
+
+def show(table: Table, looks: Sequence[Look], key: str) -> None:
+    """The table, sortable by each column; numbers are sorted as numbers."""
+    settings = {
+        column.head: st.column_config.NumberColumn(
+            help=f"{column.help}  \n${column.symbol}$" if column.symbol else column.help or None,
+        )
+        for column in table.columns
+    }
+    pinned = {name: st.column_config.TextColumn(pinned=True) for name in ("Run", "Objective")}
+    st.dataframe(
+        styled(table, looks),
+        key=key,
+        hide_index=True,
+        column_config=pinned | settings,
+        height="content",
+    )
+
+
+def styled(table: Table, looks: Sequence[Look]) -> Styler:
+    """Values as numbers, written as the cells write themselves; runs in their colours."""
+    names = [f"{look.glyph} {row.name}" for look, row in zip(looks, table.rows, strict=True)]
+    facts = {name: [row.facts.get(name, "") for row in table.rows] for name in table.facts}
+    values = {
+        column.head: [cell.value if (cell := row.cell(column)).known else None for row in table.rows]
+        for column in table.columns
+    }
+    frame = pd.DataFrame({"Run": names} | facts)
+    for head, numbers in values.items():
+        frame[head] = pd.array(numbers, dtype="Float64")
+    style = frame.style.apply(lambda _: [f"color: {look.colour}" for look in looks], subset=["Run"])
+    for column in table.columns:
+        best = table.best(column)
+        for i, row in enumerate(table.rows):
+            text = f"{BEST if i in best else ''}{row.cell(column)}"
+            style.format(lambda _, text=text: text, subset=([i], [column.head]), na_rep=text)
+        marks = ["font-weight: bold" if i in best else "" for i in range(len(table.rows))]
+        style.apply(lambda _, marks=marks: marks, subset=[column.head])
+    return style
