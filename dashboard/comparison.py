@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dashboard import palette, state, words
+from dashboard.packing import project
 from dashboard.tables import Cell, Column, Row, Table
 from infovae_core.metrics import METRICS
 from infovae_core.runs import Run
@@ -71,6 +72,19 @@ class Path(NamedTuple):
     epoch: np.ndarray
     x: np.ndarray
     y: np.ndarray
+    errors: tuple[float, float] | None = None  # standard errors of where it is now
+
+
+class Cloud(NamedTuple):
+    """The codes of a run on a plane."""
+
+    name: str
+    look: palette.Look
+    axes: tuple[str, str]
+    x: np.ndarray
+    y: np.ndarray
+    label: np.ndarray  # of the classes
+    classes: Sequence[str]
 
 
 def entries(runs: Iterable[Run]) -> list[Entry]:
@@ -148,6 +162,32 @@ def paths(compared: Iterable[Entry], across: str, up: str) -> list[Path]:
     ]
 
 
+def surgery(compared: Iterable[Entry]) -> list[Path]:
+    """KLz across and I up, with R = I + KLz: as measured, else as the run's own critic had it.
+
+    A critic estimates one of the two while it trains; the other is what remains of the rate.
+    """
+    found = []
+    for entry in compared:
+        measured = entry.run.evaluation
+        across, up = (measured.get(name, {}) for name in ("marginal_kl", "mutual_information"))
+        if across.get("value") is not None and up.get("value") is not None:
+            x, y = (np.array([one["value"]], dtype=float) for one in (across, up))
+            errors = across["error"] or 0.0, up["error"] or 0.0
+            epoch = np.array([entry.summary.status["epoch"] or 0], dtype=float)
+            found.append(Path(entry.name, entry.look, epoch, x, y, errors))
+            continue
+        own = next(
+            (n for n in ("mutual_information", "marginal_kl") if _rows(entry, "test", n)), None
+        )
+        for path in paths([entry], own, "rate") if own else []:
+            x, y = path.y - path.x, path.x
+            if own == "marginal_kl":
+                x, y = y, x
+            found.append(path._replace(name=f"{path.name}, by its critic", x=x, y=y))
+    return found
+
+
 def _rows(entry: Entry, split: str, *names: str) -> list[Mapping[str, Any]]:
     return [r for r in entry.rows if r["split"] == split and all(n in r["values"] for n in names)]
 
@@ -156,6 +196,26 @@ def _columns(rows: Sequence[Mapping[str, Any]], clock: str, *names: str) -> list
     times = [row[clock] for row in rows]
     values = ([row["values"][name] for row in rows] for name in names)
     return [np.array(column, dtype=float) for column in (times, *values)]
+
+
+# Codes.
+
+
+def clouds(compared: Iterable[Entry]) -> list[Cloud]:
+    """The newest codes of each run that has some, where d > 2 on their principal plane."""
+    found = []
+    for entry in compared:
+        steps = entry.run.snapshot_steps()
+        if not steps:
+            continue
+        arrays = entry.run.snapshot(steps[-1])
+        axes, points = project(arrays["mean"], arrays.get("plane"), "pca")
+        names = ("PC 1", "PC 2") if axes == "pca" else ("z₁", "z₂" if len(axes) > 1 else "class")
+        label = arrays["label"]
+        up = points[:, 1] if points.shape[1] > 1 else label
+        classes = tuple(entry.about.get("classes", ()))
+        found.append(Cloud(entry.name, entry.look, names, points[:, 0], up, label, classes))
+    return found
 
 
 # Metrics.

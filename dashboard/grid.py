@@ -22,13 +22,13 @@ def show(table: Table, looks: Sequence[Look], key: str) -> None:
         )
         for column in table.columns
     }
-    pinned = {name: st.column_config.TextColumn(pinned=True) for name in ("Run", "Objective")}
     st.dataframe(
         styled(table, looks),
         key=key,
         hide_index=True,
-        column_config=pinned | settings,
+        column_config=settings,
         height="content",
+        placeholder="–",
     )
 
 
@@ -37,7 +37,9 @@ def styled(table: Table, looks: Sequence[Look]) -> Styler:
     names = [f"{look.glyph} {row.name}" for look, row in zip(looks, table.rows, strict=True)]
     facts = {name: [row.facts.get(name, "") for row in table.rows] for name in table.facts}
     values = {
-        column.head: [cell.value if (cell := row.cell(column)).known else None for row in table.rows]
+        column.head: [
+            cell.value if (cell := row.cell(column)).known else None for row in table.rows
+        ]
         for column in table.columns
     }
     frame = pd.DataFrame({"Run": names} | facts)

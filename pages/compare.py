@@ -28,7 +28,8 @@ def describe(id: str) -> str:
     """A run as the list of choices names it."""
     line = state.summary(runs.Run(root / id))
     objective = " ".join(words.objective(line.objective)).strip()
-    parts = (words.short(line.label, 40), objective, line.data, words.ago(line.age))
+    when = "" if line.label else words.ago(line.age)
+    parts = (words.short(line.label, 40), objective, line.data, when)
     return " · ".join(filter(None, parts))
 
 
@@ -275,18 +276,18 @@ def balances() -> None:
         )
     with right:
         figure(
-            figures.information(comparison.paths(compared, "marginal_kl", "mutual_information")),
+            figures.information(comparison.surgery(compared)),
             "information",
             "Mutual information against marginal KL",
         )
 
 
 progress()
-st.subheader("Metrics")
+st.markdown("#### Metrics")
 metrics()
-st.subheader("Latent planes")
+st.markdown("#### Latent planes")
 planes.show(comparison.entries(chosen), key="planes")
-st.subheader("Over time")
+st.markdown("#### Over time")
 curves()
-st.subheader("What is paid and what is got")
+st.markdown("#### What is paid and what is got")
 balances()

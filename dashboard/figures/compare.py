@@ -8,15 +8,19 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
-from dashboard.comparison import Curve, Path
-from dashboard.palette import NEUTRAL
+from dashboard.comparison import Cloud, Curve, Path
+from dashboard.palette import CLASSES, NEUTRAL
 
 MARKS = 9  # markers along a curve, enough to follow it by
 HEIGHT = 420  # px
 SUMS = 8  # lines of a constant sum, about
-SETTLED = 0.1  # share of a path that may lie outside of the picture: how it began
+START = 0.04  # share of the time whose values may lie outside of the picture
+SETTLED = 0.1  # share of a path that may do so
 ROOM = 0.08  # of the range, left free at each side
+LINE = 17  # px from one name to the next
+AWAY = 28  # px from the end of a path to its name
 DASH = {"train": "solid", "test": "dash"}
 
 
@@ -42,7 +46,11 @@ def over_time(
                 )
             )
     figure.update_layout(hovermode="x unified" if len(curves) <= 8 else "closest")
-    figure.update_yaxes(type="log" if logarithmic else "linear")
+    if logarithmic:
+        figure.update_yaxes(type="log")
+    elif curves:
+        begun = START * max(curve.x.max() for curve in curves)
+        figure.update_yaxes(range=_range(curve.y[curve.x >= begun] for curve in curves))
     if several:
         figure.update_layout(legend_title_text="solid: train, dashed: test")
     return figure
@@ -70,6 +78,54 @@ def information(paths: Sequence[Path]) -> go.Figure:
     )
 
 
+def codes(clouds: Sequence[Cloud]) -> go.Figure:
+    """Latent planes on the same axes, the prior at 1σ and 2σ beside them."""
+    columns = min(len(clouds), 4)
+    rows = -(-len(clouds) // columns)
+    figure = make_subplots(
+        rows, columns, subplot_titles=[f"{c.look.glyph} {_entry(c)}" for c in clouds]
+    )
+    reach = 1.05 * max(2.2, *(float(np.nanmax(np.abs([c.x, c.y]))) for c in clouds))
+    for i, cloud in enumerate(clouds):
+        place = {"row": i // columns + 1, "col": i % columns + 1}
+        for label in np.unique(cloud.label):
+            known = 0 <= label < len(cloud.classes)
+            name = cloud.classes[label] if known else "no class"
+            mine = cloud.label == label
+            figure.add_trace(
+                go.Scatter(
+                    x=cloud.x[mine],
+                    y=cloud.y[mine],
+                    name=name,
+                    legendgroup=name,
+                    showlegend=i == 0,
+                    mode="markers",
+                    marker={"size": 4, "color": CLASSES[label % len(CLASSES)], "opacity": 0.8},
+                ),
+                **place,
+            )
+        across, up = cloud.axes
+        figure.update_xaxes(title_text=across, range=[-reach, reach], **place)
+        figure.update_yaxes(title_text=up, **place)
+        if up != "class":
+            _draw_prior(figure, place)
+            figure.update_yaxes(range=[-reach, reach], **place)
+    return figure.update_layout(template="plotly_white", height=60 + 340 * rows)
+
+
+def _draw_prior(figure: go.Figure, place: dict[str, int]) -> None:
+    for sigma in (1, 2):
+        figure.add_shape(
+            type="circle",
+            x0=-sigma,
+            x1=sigma,
+            y0=-sigma,
+            y1=sigma,
+            line={"color": NEUTRAL, "dash": "dash", "width": 1.5},
+            **place,
+        )
+
+
 def camera(name: str, format: str) -> dict[str, Any]:
     """Settings with which plotly's camera saves the figure as `format`, "svg" or "png"."""
     picture = {"format": format, "filename": name, "scale": 1 if format == "svg" else 3}
@@ -86,49 +142,92 @@ def _plane(
     paths: Sequence[Path], *, across: str, up: str, level: str, said: tuple[str, str, str]
 ) -> go.Figure:
     """Paths over a plane with lines on which x + y is constant; each ends in a named marker."""
-    figure = _figure(across, up)
+    figure = _figure(across, up).update_layout(showlegend=False)
     if not paths:
         return figure
-    xs, ys = (_range(axis) for axis in zip(*((p.x, p.y) for p in paths), strict=True))
-    for trace in _sums(xs, ys, level):
-        figure.add_trace(trace)
-    x, y, total = said
+    settled = [slice(int(SETTLED * len(path.x)), None) for path in paths]
+    xs = _range(path.x[late] for path, late in zip(paths, settled, strict=True))
+    ys = _range(path.y[late] for path, late in zip(paths, settled, strict=True))
+    figure.add_traces(list(_sums(xs, ys, level)))
     for path in paths:
-        hover = (
-            f"epoch %{{customdata[0]:.4~g}}<br>{x} %{{x:.3~g}}, {y} %{{y:.3~g}}<br>"
-            f"{total} %{{customdata[1]:.3~g}}<extra>{_entry(path)}</extra>"
-        )
-        told = np.stack([path.epoch, path.x + path.y], axis=1)
-        common = {"name": _entry(path), "legendgroup": path.name, "hovertemplate": hover}
-        colour = path.look.colour
-        figure.add_trace(
-            go.Scatter(
-                x=path.x,
-                y=path.y,
-                customdata=told,
-                mode="lines+markers",
-                line={"color": colour, "width": 1.5},
-                marker={"size": 3, "color": colour},
-                opacity=0.7,
-                showlegend=False,
-                **common,
-            )
-        )
-        figure.add_trace(
-            go.Scatter(
-                x=path.x[-1:],
-                y=path.y[-1:],
-                customdata=told[-1:],
-                mode="markers+text",
-                marker=_marker(path.look, 13),
-                text=[path.name],
-                textposition="top center",
-                **common,
-            )
+        figure.add_traces(_trail(path, said))
+    ends = [(path.x[-1], path.y[-1]) for path in paths]
+    for path, (x, y), (right, down) in zip(paths, ends, _aside(ends, xs, ys), strict=True):
+        figure.add_annotation(
+            x=x,
+            y=y,
+            ax=right,
+            ay=down,
+            text=_entry(path),
+            xanchor="left" if right > 0 else "right",
+            arrowwidth=1,
+            arrowhead=0,
+            arrowcolor=path.look.colour,
+            standoff=6,
+            font={"size": 12},
         )
     figure.update_xaxes(range=xs)
     figure.update_yaxes(range=ys)
     return figure
+
+
+def _trail(path: Path, said: tuple[str, str, str]) -> list[go.Scatter]:
+    """The way of a run over a plane, and its end."""
+    x, y, total = said
+    colour = path.look.colour
+    told = np.stack([path.epoch, path.x + path.y], axis=1)
+    hover = (
+        f"epoch %{{customdata[0]:.4~g}}<br>{x} %{{x:.3~g}}, {y} %{{y:.3~g}}<br>"
+        f"{total} %{{customdata[1]:.3~g}}<extra>{_entry(path)}</extra>"
+    )
+    common = {"name": _entry(path), "legendgroup": path.name, "hovertemplate": hover}
+    return [
+        go.Scatter(
+            x=path.x,
+            y=path.y,
+            customdata=told,
+            mode="lines+markers",
+            line={"color": colour, "width": 1.5},
+            marker={"size": 3, "color": colour},
+            opacity=0.7,
+            **common,
+        ),
+        go.Scatter(
+            x=path.x[-1:],
+            y=path.y[-1:],
+            customdata=told[-1:],
+            mode="markers",
+            marker=_marker(path.look, 12),
+            error_x=_bar(path, 0),
+            error_y=_bar(path, 1),
+            **common,
+        ),
+    ]
+
+
+def _bar(path: Path, axis: int) -> dict[str, Any] | None:
+    """The standard error where a path ends."""
+    if path.errors is None:
+        return None
+    return {"type": "data", "array": [path.errors[axis]], "thickness": 1.5, "width": 3}
+
+
+def _aside(
+    ends: Sequence[tuple[float, float]], xs: Sequence[float], ys: Sequence[float]
+) -> list[tuple[float, float]]:
+    """Where each end is named, in pixels right and down of it, so that no name covers another.
+
+    To the right in the left part of the picture, and the other way round; from above, each at least
+    a line below the one before.
+    """
+    names: list[tuple[float, float]] = [(0.0, 0.0)] * len(ends)
+    heights = [HEIGHT * (ys[1] - y) / (ys[1] - ys[0]) for _, y in ends]  # from the top, about
+    lowest = 0.0
+    for i in sorted(range(len(ends)), key=heights.__getitem__):
+        lowest = max(heights[i] - LINE, lowest + LINE)
+        left = ends[i][0] < xs[0] + 0.6 * (xs[1] - xs[0])
+        names[i] = (AWAY if left else -AWAY, lowest - heights[i])
+    return names
 
 
 def _sums(xs: Sequence[float], ys: Sequence[float], level: str) -> Iterable[go.Scatter]:
@@ -143,7 +242,7 @@ def _sums(xs: Sequence[float], ys: Sequence[float], level: str) -> Iterable[go.S
             mode="lines+text",
             line={"color": NEUTRAL, "width": 1, "dash": "dot"},
             text=[f"{level}{c:.4g}", ""],
-            textposition="bottom right",
+            textposition="top right" if x[0] == xs[0] else "middle right",
             textfont={"size": 10, "color": NEUTRAL},
             hoverinfo="skip",
             showlegend=False,
@@ -151,10 +250,10 @@ def _sums(xs: Sequence[float], ys: Sequence[float], level: str) -> Iterable[go.S
 
 
 def _range(axes: Iterable[np.ndarray]) -> list[float]:
-    """Low and high, so that all paths are in view but for how they began."""
-    settled = np.concatenate([axis[int(SETTLED * len(axis)) :] for axis in axes])
-    settled = settled[np.isfinite(settled)]
-    low, high = (settled.min(), settled.max()) if len(settled) else (0.0, 1.0)
+    """Low and high, so that all values are in view."""
+    values = np.concatenate(list(axes))
+    values = values[np.isfinite(values)]
+    low, high = (values.min(), values.max()) if len(values) else (0.0, 1.0)
     room = ROOM * (high - low) or 0.5
     return [float(low - room), float(high + room)]
 
@@ -168,7 +267,7 @@ def _round(value: float) -> float:
 def _figure(across: str, up: str) -> go.Figure:
     # A template of plotly's own: its look where the figure is saved, and Streamlit's in the page.
     figure = go.Figure(layout={"template": "plotly_white", "height": HEIGHT})
-    figure.update_layout(margin={"t": 20, "r": 10}, legend={"tracegroupgap": 0})
+    figure.update_layout(margin={"t": 20, "r": 10, "b": 40}, legend={"tracegroupgap": 0})
     figure.update_xaxes(title_text=across)
     figure.update_yaxes(title_text=up)
     return figure
@@ -178,9 +277,10 @@ def _axis(label: str, unit: str) -> str:
     return f"{label} ({unit})" if unit else label
 
 
-def _entry(item: Curve | Path) -> str:
+def _entry(item: Curve | Path | Cloud) -> str:
     return item.name.replace("<", "&lt;")  # plotly reads some tags
 
 
 def _marker(look: Any, size: int) -> dict[str, Any]:
-    return {"symbol": look.marker, "size": size, "color": look.colour, "line": {"width": 1.5}}
+    edge = {"width": 1.5, "color": look.colour}
+    return {"symbol": look.marker, "size": size, "color": look.colour, "line": edge}
