@@ -63,7 +63,9 @@ def runs_in_view(root: Path, key: str) -> list[str]:
     asked, before = st.query_params.get("runs"), came_from("compare")
     if asked is None and before not in (None, "compare"):
         asked = st.session_state.get("compared")
-    if asked is not None and asked != st.session_state.get("compared"):
+    if asked is not None and (
+        asked != st.session_state.get("compared") or key not in st.session_state
+    ):
         st.session_state[key] = list(dict.fromkeys(filter(None, asked.split(","))))
     ids = st.session_state.get(key, [])
     st.session_state[key] = [id for id in ids if find(root, id)]

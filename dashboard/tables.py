@@ -92,11 +92,11 @@ class Cell:
         """Value ± standard error, or value [low, high]; ⊤ where the cap binds, * where stale."""
         if not self.known:
             return "–"
-        text = words.number(self.value)
+        text = number(self.value)
         if self.error:
             text = with_error(self.value, self.error)
         elif self.low is not None and self.high is not None:
-            text = f"{text} [{words.number(self.low)}, {words.number(self.high)}]"
+            text = f"{text} [{number(self.low)}, {number(self.high)}]"
         return f"{text}{' ⊤' if self.capped else ''}{'*' if self.stale else ''}"
 
 
@@ -134,6 +134,13 @@ class Table:
     def facts(self) -> list[str]:
         """What is said of some run before its metrics."""
         return list(dict.fromkeys(name for row in self.rows for name in row.facts))
+
+
+def number(value: float) -> str:
+    """Three significant digits, zeros included, so that a column reads well."""
+    if abs(value) < 1000:
+        return f"{value:#.3g}".rstrip(".").replace("-", "−")
+    return words.number(value)
 
 
 def with_error(value: float, error: float) -> str:

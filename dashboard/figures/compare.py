@@ -105,7 +105,7 @@ def codes(clouds: Sequence[Cloud]) -> go.Figure:
                 **place,
             )
         across, up = cloud.axes
-        figure.update_xaxes(title_text=across, range=[-reach, reach], **place)
+        figure.update_xaxes(title_text=across, range=[-reach, reach], matches="x", **place)
         figure.update_yaxes(title_text=up, **place)
         if up != "class":
             _draw_prior(figure, place)
@@ -234,7 +234,7 @@ def _sums(xs: Sequence[float], ys: Sequence[float], level: str) -> Iterable[go.S
     """Lines x + y = c for round c across the ranges, each with its level where it begins."""
     low, high = xs[0] + ys[0], xs[1] + ys[1]
     step = _round((high - low) / SUMS)
-    for c in np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step:
+    for c in np.arange(np.ceil(low / step), np.floor(high / step) + 1) * step + 0.0:  # no −0
         x = np.array([max(xs[0], c - ys[1]), min(xs[1], c - ys[0])])
         yield go.Scatter(
             x=x,
@@ -242,7 +242,7 @@ def _sums(xs: Sequence[float], ys: Sequence[float], level: str) -> Iterable[go.S
             mode="lines+text",
             line={"color": NEUTRAL, "width": 1, "dash": "dot"},
             text=[f"{level}{c:.4g}", ""],
-            textposition="top right" if x[0] == xs[0] else "middle right",
+            textposition="top right" if x[0] == xs[0] else "bottom left",
             textfont={"size": 10, "color": NEUTRAL},
             hoverinfo="skip",
             showlegend=False,

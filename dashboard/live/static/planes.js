@@ -10,6 +10,7 @@ import { Theme } from "./theme.js";
 
 const EMPTY = 3.2; // reach while there are no codes
 const TOLD = 50; // selected images that are listed for tests and scripts
+const ABREAST = 4; // planes
 const SHOWN = 20; // images shown at most
 const IMAGE = 40; // px of an image with what lies between it and the next
 const MODES = { lasso: "Lasso", box: "Box", zoom: "Zoom" };
@@ -76,7 +77,7 @@ export class Planes {
     }
     this.runs = runs.map(({ id }) => this.planes.get(id));
     this.find(".grid").append(...this.runs.map(({ element }) => element));
-    this.root.style.setProperty("--columns", Math.min(4, runs.length > 4 && runs.length < 7 ? 3 : runs.length));
+    this.root.style.setProperty("--columns", Math.min(ABREAST, runs.length));
     this.introduced();
     this.#frameAll();
     this.#tell();
