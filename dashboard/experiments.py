@@ -35,6 +35,7 @@ def side_by_side(
                 "label": _label(prefix, objective, seed if repeats > 1 else None),
                 "objective": objective,
                 "training": base.training.model_copy(update={"seed": seed}),
+                "turns": (),
             }
         )
         for seed in seeds

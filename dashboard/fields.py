@@ -5,6 +5,7 @@ Beyond what pydantic knows, a field may say in its `json_schema_extra`
                hold, the field is hidden and keeps its default; the other field is a sibling, or a
                path with dots from the root
     folded     True: one of the unusual settings, drawn in a fold only
+    widget     False: none is drawn, and the field keeps its default
     empty      what an empty number or text stands for, in a word or two: the placeholder
 """
 
@@ -115,7 +116,8 @@ def take_apart(default: BaseModel, path: str, key: str, **within: Any) -> Node:
     children: dict[str, Leaf | Node] = {}
     for name, field in type(default).model_fields.items():
         value, here, there = getattr(default, name), join(path, name), f"{key}.{name}"
-        if name == within.get("tag"):
+        drawn = (field.json_schema_extra or {}).get("widget", True)
+        if name == within.get("tag") or not drawn:
             continue
         if field.discriminator:
             children[name] = _union(value, field, here, there)

@@ -36,7 +36,7 @@ st.navigation(
             state.RUNS,
             title="Runs",
             icon=":material/list:",
-            help="Every run: open, rename, resume or delete it.",
+            help="Every run: open, rename, resume, repeat or delete it.",
         ),
         st.Page(
             state.COMPARE,

@@ -17,12 +17,13 @@ from pydantic import ValidationError
 from streamlit.errors import StreamlitAPIException
 
 from dashboard import forms, palette, words
-from infovae_core import runs
-from infovae_core.config import RunConfig
+from infovae_core import knobs, runs, worker
+from infovae_core.config import Knobs, RunConfig
 
 PAGES = Path(__file__).parent.parent / "pages"
 TRAIN, RUNS, COMPARE = PAGES / "train.py", PAGES / "runs.py", PAGES / "compare.py"
 FORM = "config"  # the settings in the sidebar
+TURNABLE = runs.ACTIVE | {"paused"}  # states in which a run's knobs can be turned
 
 
 @functools.cache
@@ -104,9 +105,11 @@ def attempt(action: Callable[..., Any], *args: Any) -> Any:
     """Do what a button asks for; why it was refused is said by `say_refusal`."""
     try:
         return action(*args)
+    except ValidationError as error:
+        st.session_state["refused"] = worker.explain(error)
     except (runs.RunError, OSError) as error:
         st.session_state["refused"] = str(error)
-        return None
+    return None
 
 
 def say_refusal() -> None:
@@ -136,7 +139,7 @@ def adopt(run: runs.Run | None) -> None:
 
 
 def copy(run: runs.Run) -> None:
-    """Put a run's settings into the form.
+    """Put a run's settings, as its knobs stand now, into the form.
 
     Raises: RunError, ValidationError where this version cannot read them.
     """
@@ -150,12 +153,51 @@ def differs(run: runs.Run, config: RunConfig | None) -> bool:
     return False  # nothing that could be copied
 
 
-def settings(run: runs.Run) -> RunConfig:
-    """What makes a run what it is: all but its label.
+def repeat(run: runs.Run) -> None:
+    """Queue a new run that does what `run` did, its turns included.
 
-    Raises: RunError, ValidationError where this version cannot read it.
+    Raises: RunError, ValidationError where this version cannot read its settings.
     """
-    return RunConfig.model_validate(run.config | {"label": ""})
+    worker.launch(knobs.repeat(run))
+
+
+def turning(run: runs.Run, config: RunConfig | None) -> dict[str, tuple[Any, Any]]:
+    """What of a run that is not over would change if its knobs were set as `config` has them.
+
+    By title: value now and then. Empty where nothing would, or where knobs are not enough.
+    """
+    if config is None or run.state not in TURNABLE:
+        return {}
+    with suppress(runs.RunError, ValidationError):
+        now = settings(run)
+        wish = now.knobs_to(config)
+        return {} if wish is None else now.said_of_turn(wish)
+    return {}
+
+
+def turn(run: runs.Run, config: RunConfig) -> None:
+    """Have the knobs of a run turned to where `config` has them."""
+    attempt(knobs.ask, run, config.knobs)
+
+
+def moved(config: RunConfig | None) -> bool:
+    """Whether the form's knobs stand elsewhere than when the page ran last.
+
+    What another viewer turns meanwhile is not turned back.
+    """
+    before, now = st.session_state.get("knobs"), config and config.knobs
+    st.session_state["knobs"] = now
+    return before is not None and before != now
+
+
+def settings(run: runs.Run) -> RunConfig:
+    """What makes a run what it is, as its knobs stand now: all but its label.
+
+    Raises: RunError, ValidationError where this version cannot read them.
+    """
+    config = RunConfig.model_validate(run.config | {"label": "", "turns": ()})
+    turned = run.status["knobs"]
+    return config if turned is None else config.turned(Knobs.model_validate(turned))
 
 
 def just_started(run: runs.Run | None, config: RunConfig) -> bool:
@@ -251,7 +293,7 @@ def _stored(run: runs.Run, stamps: tuple) -> Summary:
         label=run.label,
         state=str(status["state"]),
         status=status,
-        objective=_section(config, "objective"),
+        objective=_section(_section(status, "knobs") or config, "objective"),
         data=str(_section(config, "data").get("name", "")),
         problem=problem,
     )

@@ -50,6 +50,15 @@ def ago(seconds: float | None) -> str:
     return "just now"
 
 
+def changes(said: Mapping[str, tuple]) -> str:
+    """Settings and what becomes of them: 'λ 10 → 50, Kernel rbf → imq'."""
+
+    def value(value: object) -> str:
+        return number(value) if isinstance(value, float) else str(value).replace("_", " ")
+
+    return ", ".join(f"{title} {value(old)} → {value(new)}" for title, (old, new) in said.items())
+
+
 def objective(record: Mapping) -> tuple[str, str]:
     """Title and settings of a stored objective: ('InfoVAE', 'α 0, λ 10, stein').
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
+from pydantic import ValidationError
 
-from infovae_core import dispatch, options, runs, worker
+from infovae_core import dispatch, knobs, options, runs, worker
 from infovae_core.dispatch import Claim
 from infovae_core.runs import Run, RunError
 
@@ -31,14 +32,24 @@ def main(args: Sequence[str]) -> int:
             print_table(command.runs)
             return 0
         if isinstance(command, options.Resume):
-            path = command.run.resolve()
-            return train_here(runs.find(path.parent, path.name))
+            return train_here(run_at(command.run))
+        if isinstance(command, options.Repeat):
+            return train_here(knobs.repeat(run_at(command.run)))
         return train_here(runs.create(command.runs, command.values))
     except (options.UsageError, RunError) as error:
         tell(f"error: {error}")
         return 2
+    except ValidationError as error:  # of a stored config, of another version or a person's hand
+        tell(f"error: {worker.explain(error)}")
+        return 2
     except KeyboardInterrupt:
         return 130
+
+
+def run_at(path: Path) -> Run:
+    """The run whose directory that is."""
+    whole = path.resolve()
+    return runs.find(whole.parent, whole.name)
 
 
 def train_here(run: Run) -> int:

@@ -114,6 +114,18 @@ BOUNDS: dict[str, Callable[[Scores, Scores], Scalar]] = {
 }
 
 
+# The largest value that what they bound can have where x is one of n images.
+CAPS: dict[str, Callable[[int], float]] = {
+    "kl": math.log,
+    "dv": math.log,
+    "reverse_kl": lambda n: math.inf,
+    "pearson": lambda n: n - 1.0,
+    "hellinger": lambda n: 2.0,
+    "js": lambda n: 2 * math.log(2),
+    "nce": math.log,
+}
+
+
 def free_reverse_kl(joint: Scores, marginal: Scores) -> Scalar:
     """`reverse_kl` at t = −exp(−output)."""
     return 1 - guarded_exp(-joint).mean() - marginal.mean()

@@ -6,10 +6,11 @@ this module loads no torch.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal, Union
+from typing import Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from infovae_core.objectives import OBJECTIVES, InfoVAE
 
@@ -159,6 +160,28 @@ class TrainingConfig(Record):
 EPOCHS: dict[str, int] = {"digits": 300, "mnist": 20}  # enough for a readable latent plane
 
 
+RATES = ("learning_rate", "critic_learning_rate")
+
+
+class Knobs(Record):
+    """New values for a run that trains; what is left out stays as it is.
+
+    An objective's numbers and its kernel may change. What decides its terms and critics may not:
+    another objective is another run (`Objective.check_turn`).
+    """
+
+    objective: AnyObjective | None = None
+    learning_rate: float | None = Field(None, gt=0, le=1)
+    critic_learning_rate: float | None = Field(None, gt=0, le=1)
+
+
+class Turn(Record):
+    """Knobs, and the step after which a run takes them."""
+
+    step: int = Field(ge=0)
+    knobs: Knobs
+
+
 class RunConfig(Record):
     """Everything that decides a run's outcome."""
 
@@ -173,20 +196,62 @@ class RunConfig(Record):
     model: ModelConfig = ModelConfig()
     objective: AnyObjective = InfoVAE()
     training: TrainingConfig = TrainingConfig()
+    turns: tuple[Turn, ...] = Field(
+        (),
+        title="Turns",
+        description="Knobs to turn on the way: a schedule, or what was turned in a run that this "
+        "one repeats.",
+        json_schema_extra={"widget": False},
+    )
+
+    @model_validator(mode="after")
+    def _can_be_turned(self) -> RunConfig:
+        steps = [turn.step for turn in self.turns]
+        if any(late >= later for late, later in pairwise(steps)):
+            raise ValueError(f"the steps of turns must rise, got {steps}; sort them, one for each")
+        for turn in self.turns:
+            if turn.knobs.objective is not None:
+                self.objective.check_turn(turn.knobs.objective)
+        return self
 
     @property
     def epochs(self) -> int:
         """Passes over the training set: as asked, or as many as suit the data set."""
         return self.training.epochs or EPOCHS[self.data.name]
 
+    @property
+    def knobs(self) -> Knobs:
+        """Every knob as it stands."""
+        rates = {name: getattr(self.training, name) for name in RATES}
+        return Knobs(objective=self.objective, **rates)
 
-class Knobs(Record):
-    """New values for a run that trains; what is left out stays as it is.
+    def turned(self, knobs: Knobs) -> RunConfig:
+        """The settings in force once `knobs` are turned."""
+        rates = knobs.model_dump(include=set(RATES), exclude_none=True)
+        return self.model_copy(
+            update={
+                "objective": knobs.objective or self.objective,
+                "training": self.training.model_copy(update=rates),
+            }
+        )
 
-    An objective's numbers and its kernel may change. What decides its terms and critics (name,
-    divergence, bound, widths) may not: another objective is another run.
-    """
+    def knobs_to(self, other: RunConfig) -> Knobs | None:
+        """The knobs that turn these settings into `other`; None where they are not enough."""
+        knobs = other.knobs
+        same = {"label": self.label, "turns": self.turns}
+        try:
+            self.objective.check_turn(other.objective)
+        except ValueError:
+            return None
+        return knobs if self.turned(knobs) == other.model_copy(update=same) else None
 
-    objective: AnyObjective | None = None
-    learning_rate: float | None = Field(None, gt=0, le=1)
-    critic_learning_rate: float | None = Field(None, gt=0, le=1)
+    def said_of_turn(self, knobs: Knobs) -> dict[str, tuple[Any, Any]]:
+        """What `knobs` change: title of the field → value before and after."""
+        said = {}
+        after = self.turned(knobs)
+        for old, new in ((self.objective, after.objective), (self.training, after.training)):
+            for name, field in type(old).model_fields.items():
+                pair = getattr(old, name), getattr(new, name)
+                if pair[0] != pair[1]:
+                    said[field.title] = pair
+        return said

@@ -47,6 +47,21 @@ class Objective(BaseModel, frozen=True):
     title: ClassVar[str]
     source: ClassVar[str]
     formula: ClassVar[str]  # LaTeX, with the hyper-parameters' letters
+    structure: ClassVar[tuple[str, ...]] = ()  # fields that decide which terms and critics it has
+
+    def check_turn(self, new: Objective) -> None:
+        """Whether a run in training may go on with `new`: its terms and critics must stay.
+
+        Raises: ValueError where they would be others.
+        """
+        fixed = ("name", *self.structure)
+        for field in fixed:
+            now, wanted = getattr(self, field), getattr(new, field, None)
+            if now != wanted:
+                raise ValueError(
+                    f"a run in training must keep its {', '.join(fixed)}, got {field} {wanted} "
+                    f"for {now}; start another run"
+                )
 
     @property
     def weights(self) -> tuple[float, ...]:
@@ -168,6 +183,7 @@ class InfoVAE(Objective):
     title = "InfoVAE"
     source = "Zhao, Song & Ermon 2017"
     formula = r"D + (1-\alpha)\,R + (\alpha+\lambda-1)\,\mathrm{Div}(q(z), p(z))"
+    structure = ("divergence", "critic_widths")
 
     name: Literal["InfoVAE"] = "InfoVAE"
     alpha: float = Field(
@@ -250,6 +266,7 @@ class InfoMaxVAE(Objective):
     title = "InfoMax-VAE"
     source = "Rezaabad & Vishwanath 2020"
     formula = r"D + \beta\,R - \alpha\,\hat I(x; z)"
+    structure = ("bound", "critic_widths")
 
     name: Literal["InfoMaxVAE"] = "InfoMaxVAE"
     beta: float = Field(

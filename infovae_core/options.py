@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from tyro.conf import Positional, arg, subcommand
 from tyro.constructors import (
     ConstructorRegistry,
@@ -42,6 +43,8 @@ GUIDE = f"""Train information-maximising VAEs, and keep what they do in run dire
       the same again, but for one thing
   {PROGRAM} resume runs/RUN_ID
       go on where a run stopped
+  {PROGRAM} repeat runs/RUN_ID
+      the same again, the knobs turned on the way included
   {PROGRAM} list
       all runs, newest first
 
@@ -75,6 +78,14 @@ class Resume:
 
 
 @dataclass
+class Repeat:
+    """Train a new run that does what another did: its settings, and its turns at the same steps."""
+
+    run: Annotated[Positional[Path], arg(metavar="RUN_DIR")]
+    """The run directory, as `train` prints it."""
+
+
+@dataclass
 class List:
     """List the runs, newest first."""
 
@@ -82,7 +93,10 @@ class List:
     """Where run directories are kept."""
 
 
-def parse(args: Sequence[str]) -> Train | Resume | List:
+Command = Train | Resume | Repeat | List
+
+
+def parse(args: Sequence[str]) -> Command:
     """The command that `args` ask for.
 
     Raises: UsageError; SystemExit(0) after --help.
@@ -91,6 +105,7 @@ def parse(args: Sequence[str]) -> Train | Resume | List:
     commands = (
         Annotated[Train, subcommand("train", default=Train(values=start))]
         | Annotated[Resume, subcommand("resume")]
+        | Annotated[Repeat, subcommand("repeat")]
         | Annotated[List, subcommand("list")]
     )
     try:
@@ -136,13 +151,14 @@ def read(file: Path) -> RunConfig:
         raise UsageError(f"--config {file}: {explain(error)}") from error
 
 
-def misunderstood(word: str, command: Train | Resume | List) -> str:
+def misunderstood(word: str, command: Command) -> str:
     """What to say of a word that no option or argument takes."""
     if not word.startswith("-"):
         return f"an option must start with --, got {word!r}; see --help"
     options = [f"--{name.replace('_', '-')}" for name in vars(command) if name != "values"]
     if isinstance(command, Train):
-        options += [f"--{name.replace('_', '-')}" for name in dotted(command.values.model_dump())]
+        values = command.values.model_dump(exclude={"turns"})
+        options += [f"--{name.replace('_', '-')}" for name in dotted(values)]
         chosen, name = command.values.objective.name, word.removeprefix("--objective.")
         owners = [k for k, cls in OBJECTIVES.items() if name in cls.model_fields]
         if name != word and owners and chosen not in owners:
@@ -171,6 +187,15 @@ def in_one_line(box: str) -> str:
     return " ".join(lines[: next(ends, None)]).rstrip(".")
 
 
+def drawn_fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields that are options; the others are said in a file only."""
+    return {
+        name: about
+        for name, about in model.model_fields.items()
+        if (about.json_schema_extra or {}).get("widget", True)
+    }
+
+
 REGISTRY = ConstructorRegistry()
 
 
@@ -179,8 +204,9 @@ def options_of(info: StructTypeInfo) -> StructConstructorSpec | None:
     """How tyro draws our models: as they are in their default, to be checked as a whole."""
     if not (isinstance(info.type, type) and issubclass(info.type, BaseModel)):
         return None
-    fields = []
-    for name, about in info.type.model_fields.items():
+    fields, drawn = [], drawn_fields(info.type)
+    kept = {name: getattr(info.default, name) for name in info.type.model_fields.keys() - drawn}
+    for name, about in drawn.items():
         value, kind, text = getattr(info.default, name), about.annotation, about.description
         if isinstance(value, BaseModel):
             kind = type(value)
@@ -192,7 +218,7 @@ def options_of(info: StructTypeInfo) -> StructConstructorSpec | None:
         if info.type is not RunConfig:
             return values
         try:
-            return RunConfig.model_validate(values)
+            return RunConfig.model_validate(kept | values)
         except ValidationError as error:
             raise UsageError(explain(error)) from error
 

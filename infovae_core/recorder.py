@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from infovae_core import knobs
 from infovae_core.runs import Run
 
 if TYPE_CHECKING:
     from infovae_core.config import RunConfig
     from infovae_core.data import Dataset
+    from infovae_core.objectives import Objective
     from infovae_core.snapshots import Arrays
     from infovae_core.training import Plan, Report, Row, State
 
@@ -35,6 +37,11 @@ class Recorder:
         self.run, self.config, self.images, self.pulse = run, config, images, pulse
         # Steps after the checkpoint are repeated, to the same values: their rows are there already.
         self.logged = {row["split"]: row["step"] for row in run.rows()}
+        turned = knobs.recorded(run)
+        self.now = knobs.in_force(config, turned)  # the settings as they were turned last
+        self.turned = {turn.step for turn in turned}
+        self.turns = {turn.step: turn.knobs for turn in (*config.turns, *turned)}
+        self.warned: dict[str, int] = {}  # when a quantity last blew up
         self.drawn, self.before = newest_snapshot(run)
         # As often as a change would show: at once, and later less and less.
         self.snapshots = Cadence(0.4, growth=1 / 150, at_once=True)
@@ -44,8 +51,10 @@ class Recorder:
         """Keep the rows of one step, and whatever else is due."""
         state = report.state
         self.pulse.step = state.step
+        if report.turned is not None:
+            self._turn(report)
         for row in report.rows:
-            self._log(row, state.step)
+            self._log(row, state)
         if self.snapshots.due:
             with self.snapshots.turn():
                 self._snapshot(state)
@@ -59,12 +68,59 @@ class Recorder:
             self._snapshot(state)
         self._checkpoint(state)
 
-    def _log(self, row: Row, step: int) -> None:
-        if step > self.logged.get(row.split, 0):
-            clock = {"step": step, "epoch": self.pulse.epoch, "seconds": self.pulse.seconds}
-            self.run.log(clock | {"split": row.split, "values": row.values})
+    def turn_after(self, step: int) -> None:
+        """Have the knobs that a viewer asks for turned before the next step.
+
+        Not while steps are repeated that were taken before a kill: they stay what they were.
+        """
+        if step in self.turns or step < max((*self.logged.values(), *self.turned), default=0):
+            return
+        try:
+            wish = knobs.take(self.run, self.now)
+        except ValueError as error:
+            self.run.event("warning", step, text=str(error))
+            wish = None
+        if wish is None:
+            self.run.settle("knobs")
+        else:
+            self.turns[step] = wish
+
+    def _turn(self, report: Report) -> None:
+        from infovae_core import training
+
+        step, wish = report.state.step - 1, report.turned
+        if step in self.turned:
+            return
+        before, self.now = self.now, self.now.turned(wish)
+        weights = zip(before.objective.weights, report.state.objective.terms(), strict=True)
+        self.run.event(
+            knobs.TURNED,
+            step,
+            knobs=wish.model_dump(mode="json", exclude_none=True),
+            changes=before.said_of_turn(wish),
+            weights={term.name: (old, new) for old, (new, term) in weights if old != new},
+            about=training.about(self.config, self.images, report.state),
+        )
+        self.turned.add(step)
+        self.run.settle("knobs")
+        self.pulse.set(knobs=self.now.knobs.model_dump(mode="json"))
+
+    def _log(self, row: Row, state: State) -> None:
+        if state.step > self.logged.get(row.split, 0):
+            clock = {"step": state.step, "epoch": self.pulse.epoch, "seconds": self.pulse.seconds}
+            unsound = blown_up(row, state.objective, self.images)
+            for name, text in unsound.items():
+                self._warn(name, state.step, text)
+            gaps = dict.fromkeys((*unsound, "total") if unsound else (), math.nan)
+            self.run.log(clock | {"split": row.split, "values": row.values | gaps})
         if not math.isfinite(row.values["total"]):
-            raise self._blown_up(k for k, v in row.values.items() if not math.isfinite(v))
+            raise self._not_finite(k for k, v in row.values.items() if not math.isfinite(v))
+
+    def _warn(self, name: str, step: int, text: str) -> None:
+        """Record a warning, again only once the run has become twice as long."""
+        if step >= 2 * self.warned.get(name, 0):
+            self.warned[name] = step
+            self.run.event("warning", step, quantity=name, text=text)
 
     def _snapshot(self, state: State) -> None:
         from infovae_core import snapshots
@@ -83,14 +139,28 @@ class Recorder:
 
     def _check(self, state: State) -> None:
         if not all(w.isfinite().all() for w in state.model.parameters()):
-            raise self._blown_up(["weights"])
+            raise self._not_finite(["weights"])
 
-    def _blown_up(self, names: Iterable[str]) -> NotFinite:
+    def _not_finite(self, names: Iterable[str]) -> NotFinite:
         named = ", ".join(name for name in names if name != "total") or "total"
         return NotFinite(
             f"the loss must stay finite, got {named} not finite at step {self.pulse.step}; lower "
-            f"the learning rate ({self.config.training.learning_rate:g}) or the term's weight"
+            f"the learning rate ({self.now.training.learning_rate:g}) or the term's weight"
         )
+
+
+def blown_up(row: Row, objective: Objective, images: Dataset) -> dict[str, str]:
+    """The terms of a row whose values are no estimate of anything any more, and what to do."""
+    count, said = len(images.train if row.split == "train" else images.test), {}
+    for _, term in objective.terms():
+        value, limit = row.values[term.name], term.limit(count)
+        if limit <= abs(value) < math.inf:
+            said[term.name] = (
+                f"{term.label} must stay within ±{limit:.3g} to mean anything, got {value:.3g}: "
+                "it has blown up and is not drawn; lower its weight or the critic's learning "
+                "rate, or choose another bound"
+            )
+    return said
 
 
 def newest_snapshot(run: Run) -> tuple[int, Arrays] | tuple[None, None]:

@@ -4,11 +4,11 @@
 config.json      what was asked; written once
 status.json      state, progress and heartbeat of the worker; replaced atomically
 metrics.jsonl    one row a line, appended
-events.jsonl     started, resumed, paused, stopped, finished, failed, warning
+events.jsonl     started, resumed, turned, paused, stopped, finished, failed, warning
 snapshots/       <step>.npz, what the views draw
 checkpoint/      what `resume` goes on from
 evaluation.json  what was measured of the last checkpoint, by name of the metric
-requests/        stop, pause, label: all that a viewer writes
+requests/        stop, pause, label, knobs: all that a viewer writes
 worker.log       output and tracebacks
 ```
 Standard library and numpy only, so that a viewer opens runs without loading torch.
@@ -38,7 +38,8 @@ import numpy as np
 STATES = ("queued", "running", "paused", "finished", "stopped", "failed", "interrupted")
 ACTIVE = frozenset({"queued", "running"})
 RESUMABLE = frozenset({"paused", "stopped", "interrupted", "failed"})
-REQUESTS = frozenset({"stop", "pause", "label"})
+REQUESTS = frozenset({"stop", "pause", "label", "knobs"})
+ENDINGS = frozenset({"stop", "pause"})  # requests that also take a waiting run out of the queue
 SILENCE = 30.0  # seconds without a heartbeat after which a worker counts as gone
 HIDDEN = ".worker"  # beside the runs: queue, slots, and the log of the waiting worker
 
@@ -52,6 +53,7 @@ BLANK: dict[str, Any] = {  # a status of which nothing is known
     "seconds": None,  # of training so far
     "device": None,
     "error": None,  # one line
+    "knobs": None,  # as they were turned last
     "created": None,  # Unix time, as is
     "heartbeat": None,
     "pid": None,
@@ -230,19 +232,25 @@ class Run:
                 f"a request must be one of {', '.join(sorted(REQUESTS))}, got {name!r}; choose one"
             )
         try:
-            _replace(self.path / "requests" / name, lambda file: file.write(text.encode()))
+            _replace(self._request(name), lambda file: file.write(text.encode()))
         except FileNotFoundError as error:
             raise RunError(f"run {self.id} must exist, got no such directory; reload") from error
-        if name != "label" and (ticket := self.ticket) is not None:
+        if name in ENDINGS and (ticket := self.ticket) is not None:
             ticket.unlink(missing_ok=True)
 
     def requested(self, name: str) -> bool:
         """Whether that request stands."""
-        return (self.path / "requests" / name).exists()
+        return self._request(name).exists()
 
     def withdraw(self, name: str) -> None:
         """Take a request back."""
-        (self.path / "requests" / name).unlink(missing_ok=True)
+        self._request(name).unlink(missing_ok=True)
+
+    def _request(self, name: str) -> Path:
+        return self.path / "requests" / name
+
+    def _taken(self, name: str) -> Path:
+        return self.path / "requests" / f".{name}.taken"
 
     def rename(self, label: str) -> None:
         """Call the run `label`, on one line."""
@@ -263,6 +271,16 @@ class Run:
             shutil.rmtree(gone, ignore_errors=True)
 
     # What its worker does.
+
+    def take(self, name: str) -> str | None:
+        """The text of a request, which is put aside until `settle`: a kill loses none."""
+        with suppress(FileNotFoundError):
+            return self._request(name).replace(self._taken(name)).read_text(encoding="utf-8")
+        return None
+
+    def settle(self, name: str) -> None:
+        """Forget a request that was taken and followed."""
+        self._taken(name).unlink(missing_ok=True)
 
     def log(self, row: dict[str, Any]) -> None:
         """Append a metric row; values that are not finite are written as null."""
@@ -311,10 +329,15 @@ class Run:
             self._snapshot_file(steps.pop(crowded)).unlink(missing_ok=True)
 
     def mend(self) -> None:
-        """Remove what a killed worker may have left: a last line cut short, files half written."""
+        """Put right what a killed worker may have left.
+
+        That is a last line cut short, files half written, a request taken and not followed.
+        """
         for name in ("metrics.jsonl", "events.jsonl"):
             if (log := self.path / name).exists():
                 os.truncate(log, log.read_bytes().rfind(b"\n") + 1)
+        if self._taken("knobs").exists() and not self.requested("knobs"):
+            self._taken("knobs").replace(self._request("knobs"))
         for folder in (self.path, self.path / "snapshots"):
             for partial in folder.glob(".*.partial"):
                 partial.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from infovae_core.bounds import FREE, guarded_exp
+from infovae_core.bounds import CAPS, FREE, guarded_exp, log_mean_exp
 from infovae_core.divergences import ksd2, mmd2, svgd_direction
 from infovae_core.model import Pass, dense
 
@@ -35,6 +35,10 @@ class Term:
     def __call__(self, p: Pass, critic: nn.Module | None = None) -> Float[Tensor, ""]:
         """The term's value on a pass, differentiable in the model."""
         raise NotImplementedError
+
+    def limit(self, images: int) -> float:
+        """The size from which on a value, over so many images, is no estimate of anything."""
+        return math.inf
 
     def make_critic(self, x_dim: int, z_dim: int) -> nn.Module | None:
         """A new critic for images of x_dim values and codes of z_dim, or None."""
@@ -166,7 +170,8 @@ class PairCritic(nn.Module):
         super().__init__()
         self.x_dim = x_dim
         self.layers = nn.Sequential(*dense([x_dim + z_dim, *widths, 1]))
-        self.register_buffer("denominator", torch.zeros(()))  # E exp t̃, for `dv`; 0: none yet
+        none_yet = torch.tensor(-math.inf)
+        self.register_buffer("log_denominator", none_yet)  # log E exp t̃, for `dv`
 
     def forward(
         self, x: Float[Tensor, "*i x_dim"], z: Float[Tensor, "*j z_dim"]
@@ -187,20 +192,24 @@ class MutualInformation(Term):
 
     The gradient of Donsker–Varadhan's logarithm is biased by the batch's own denominator; as in
     MINE the moving average of it takes its place. The value stays the plain one, and the average
-    moves with the critic's own steps only.
+    moves with the critic's own steps only; it is kept as a logarithm, for nothing holds an output
+    near 0.
 
     Args:
         bound: a name in bounds.BOUNDS; "kl", "dv" and "nce" are in nats and bound I itself.
         widths: hidden layers of the critic.
+        moving: share of the newest batch in MINE's average; with 1 that is the batch alone, and
+            "dv" follows its own, biased gradient.
 
     Source: Rezaabad and Vishwanath 2020, Algorithm 1; Belghazi et al. 2018 (MINE), section 3.2.
     """
 
     name = "mutual_information"
-    MOVING = 0.01  # of the moving average, per step
 
-    def __init__(self, bound: str = "kl", widths: tuple[int, ...] = (256, 128)) -> None:
-        self.bound, self.widths = bound, widths
+    def __init__(
+        self, bound: str = "kl", widths: tuple[int, ...] = (256, 128), moving: float = 0.01
+    ) -> None:
+        self.bound, self.widths, self.moving = bound, widths, moving
 
     @property
     def label(self) -> str:
@@ -211,6 +220,13 @@ class MutualInformation(Term):
     def unit(self) -> str:
         """nats, or none for the divergences that have none."""
         return "no unit" if self.bound in ("pearson", "hellinger") else NATS
+
+    def limit(self, images: int) -> float:
+        """Twice what the bounded quantity can be at most; a lower bound may well be below 0.
+
+        Where there is no such cap, a size that only an output at the guard comes to.
+        """
+        return min(2 * CAPS[self.bound](images), 1e4)
 
     def make_critic(self, x_dim: int, z_dim: int) -> nn.Module:
         return PairCritic(x_dim, z_dim, self.widths)
@@ -233,17 +249,17 @@ class MutualInformation(Term):
 
     def ratio(self, marginal: Tensor, critic: nn.Module) -> Tensor:
         """exp(t̃) over its moving average, guarded: its gradient is that of log E exp t̃."""
-        now = guarded_exp(marginal).mean().detach()
-        denominator = torch.where(critic.denominator > 0, critic.denominator, now)
-        return guarded_exp(marginal) / denominator
+        seen, now = critic.log_denominator, log_mean_exp(marginal).detach()
+        return guarded_exp(marginal - torch.where(seen.isfinite(), seen, now))
 
     def critic_loss(self, p: Pass, critic: nn.Module) -> Float[Tensor, ""]:
         """−Î: the critic ascends the bound."""
         if self.bound == "dv":
             with torch.no_grad():
-                now = guarded_exp(self.scores(p, critic)[1]).mean()
-                moved = torch.lerp(critic.denominator, now, self.MOVING)
-                critic.denominator.copy_(torch.where(critic.denominator > 0, moved, now))
+                seen, now = critic.log_denominator, log_mean_exp(self.scores(p, critic)[1])
+                shift = torch.maximum(seen, now)
+                moved = torch.lerp((seen - shift).exp(), (now - shift).exp(), self.moving)
+                seen.copy_(torch.where(seen.isfinite(), shift + moved.log(), now))
         return -self(p, critic)
 
 

@@ -8,7 +8,6 @@ resumed goes on bit for bit, and runs that differ only in their objective see th
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -69,6 +68,7 @@ class Report(NamedTuple):
 
     state: State
     rows: tuple[Row, ...]
+    turned: Knobs | None = None  # just before this step
 
 
 def resolve_device(name: str) -> torch.device:
@@ -163,13 +163,7 @@ def turn(state: State, knobs: Knobs) -> None:
     Raises: ValueError where the objective's terms or critics would be others.
     """
     if knobs.objective is not None:
-        fixed = {"name", "divergence", "bound", "critic_widths"}
-        now, new = (o.model_dump(include=fixed) for o in (state.objective, knobs.objective))
-        if now != new:
-            raise ValueError(
-                f"a run in training keeps {', '.join(sorted(now))}, got {new} for {now}; "
-                "start another run"
-            )
+        state.objective.check_turn(knobs.objective)
         state.objective = knobs.objective
     for optimizer, rate in (
         (state.optimizer, knobs.learning_rate),
@@ -184,27 +178,30 @@ def train(
     config: RunConfig,
     data: Dataset,
     state: State | None = None,
-    turns: Mapping[int, Knobs] = MappingProxyType({}),
+    turns: Mapping[int, Knobs] | None = None,
 ) -> Iterator[Report]:
     """Train to the end of the plan, a report after every step.
 
     Rows come with step 1, with every `Plan.row_every` steps (train), and with the end of every
     epoch (test). `state` goes on from where a checkpoint left it. `turns` are knobs by the step
-    after which they were turned, to repeat a run in which somebody did.
+    after which they are turned, the config's where left out; the caller may add to them meanwhile.
     """
     state = state or init(config, data)
+    if turns is None:
+        turns = {turn.step: turn.knobs for turn in config.turns}
     length = plan(config, data)
     while state.step < length.steps:
         epoch, done = divmod(state.step, length.steps_per_epoch)
         order = batches(config.training.seed, epoch, data.train, length.batch_size)
         for rows in order[done:]:
-            if state.step in turns:
-                turn(state, turns[state.step])
+            turned = turns.get(state.step)
+            if turned is not None:
+                turn(state, turned)
             x = data.train.x.index_select(0, rows)
             if data.dynamic:
                 x = torch.bernoulli(x, generator=state.generator)
             values = train_step(state, state.objective, x)
-            yield Report(state, tuple(due_rows(state, length, data, values)))
+            yield Report(state, tuple(due_rows(state, length, data, values)), turned)
 
 
 def batches(seed: int, epoch: int, split: Split, batch_size: int) -> Tensor:

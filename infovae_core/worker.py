@@ -38,6 +38,7 @@ __all__ = ["device_of", "ensure", "explain", "idle", "launch", "load_torch", "se
 
 POLL = 0.025  # seconds between two looks at an empty queue
 OBEY = 0.05  # seconds between two looks at the requests
+ANSWERS = {"stop": "stopped", "pause": "paused", "knobs": "knobs"}  # to each request
 
 
 def serve(root: Path) -> None:
@@ -117,10 +118,13 @@ def train(run: Run, pulse: Pulse, watch: Watch) -> str:
     recorder = Recorder(run, config, images, pulse)
     with obeying(run) as asked:
         ending = None
-        for report in training.train(config, images, state):
+        for report in training.train(config, images, state, recorder.turns):
             recorder.report(report)
             watch(report, plan)
-            if ending := asked():
+            wish = asked()
+            if wish == "knobs":
+                recorder.turn_after(state.step)
+            elif ending := wish:
                 break
         recorder.close(state)
     return ending or "finished"
@@ -128,7 +132,7 @@ def train(run: Run, pulse: Pulse, watch: Watch) -> str:
 
 @contextmanager
 def obeying(run: Run) -> Iterator[Callable[[], str | None]]:
-    """A function that says whether, and how, the training has been asked to end."""
+    """A function that says how the training is asked to end, or that knobs are to be turned."""
     caught: list[int] = []
     former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
@@ -145,9 +149,7 @@ def obeying(run: Run) -> Iterator[Callable[[], str | None]]:
         if (now := time.monotonic()) - looked < OBEY:
             return None
         looked = now
-        if run.requested("stop"):
-            return "stopped"
-        return "paused" if run.requested("pause") else None
+        return next((answer for name, answer in ANSWERS.items() if run.requested(name)), None)
 
     for number in former:
         signal.signal(number, catch)

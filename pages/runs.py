@@ -1,4 +1,4 @@
-"""Every run: open it, rename, resume or delete it, or compare some."""
+"""Every run: open it, rename, resume, repeat or delete it, or compare some."""
 
 import streamlit as st
 
@@ -69,6 +69,8 @@ def act(wish: str, id: str) -> None:
             rename(run)
         case "Resume":
             state.attempt(worker.launch, run)
+        case "Repeat":
+            state.attempt(state.repeat, run)
         case "Stop":
             state.attempt(run.request, "stop")
         case "Delete":
@@ -105,7 +107,7 @@ def show(line: state.Summary) -> None:
         state.link(label, state.TRAIN, help=words.plain(f"{line.name} ({id})"), run=id)
     for cell, text in zip((cells[1], *cells[3:-1]), said, strict=True):
         cell.markdown(f":small[{text}]")
-    wishes = ["Rename", "Delete"]
+    wishes = ["Rename", "Delete"] if line.problem else ["Rename", "Repeat", "Delete"]
     if line.state in runs.ACTIVE:
         wishes.insert(1, "Stop")
     elif line.state in runs.RESUMABLE and not line.problem:

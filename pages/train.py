@@ -64,6 +64,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
         run = state.attempt(start, form.value) or run
     now = run.state if run else None
     busy = now in runs.ACTIVE
+    moved = state.moved(form.value)
     pausing, stopping = (busy and run.requested(request) for request in ("pause", "stop"))
     if now in runs.RESUMABLE:
         st.button(
@@ -93,6 +94,27 @@ with st.container(horizontal=True, vertical_alignment="center"):
         args=("stop",),
         help="End the run here. It keeps a checkpoint and can be resumed." if busy else NOTHING,
     )
+    if now in state.TURNABLE:
+        at_once = st.toggle(
+            "Live knobs",
+            key="live knobs",
+            persist_state="session",
+            help="Settings that can be turned while the model trains (its objective's numbers, the "
+            "kernel, the learning rates) reach it as soon as they change in the form.",
+        )
+        changes = state.turning(run, form.value)
+        if changes and at_once and moved:
+            state.turn(run, form.value)
+        elif changes:
+            one = len(changes) == 1
+            st.button(
+                f"Turn {words.changes(changes) if one else f'{len(changes)} knobs'}",
+                key="turn",
+                icon=":material/tune:",
+                on_click=state.turn,
+                args=(run, form.value),
+                help=f"In the model that is training: {words.plain(words.changes(changes))}.",
+            )
     if run is not None:
         line = state.summary(run)
         name = f"**{words.plain(words.short(line.label, 32))}** " if line.label else ""

@@ -83,6 +83,14 @@ def test_a_runs_own_config_repeats_it(name, tmp_path):
     assert config_of("--config", str(run.path / "config.json")).model_dump() == run_config(run)
 
 
+def test_what_only_a_file_can_say_is_kept():
+    turns = [{"step": 3, "knobs": {"learning_rate": 0.1}}]
+    Path("c.json").write_text(json.dumps({"turns": turns}))
+    config = config_of("--config", "c.json", "--training.epochs", "5")
+    assert (config.turns[0].step, config.turns[0].knobs.learning_rate) == (3, 0.1)
+    assert config.training.epochs == 5
+
+
 def run_config(run):
     return RunConfig.model_validate(run.config).model_dump()
 
@@ -94,10 +102,10 @@ def test_help_shows_every_field_with_its_text(name, capsys):
     assert end.value.code in (0, None)
     shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
     config = RunConfig(objective=OBJECTIVES[name]())
-    for field in options.dotted(config.model_dump()):
+    for field in options.dotted(config.model_dump(exclude={"turns"})):
         assert f"--{field.replace('_', '-')} " in shown
     for part in (config, config.data, config.model, config.objective, config.training):
-        for about in type(part).model_fields.values():
+        for about in options.drawn_fields(type(part)).values():
             assert " ".join((about.description or "").split()) in shown
 
 
@@ -125,9 +133,11 @@ def test_help_shows_every_field_with_its_text(name, capsys):
         ("resume runs/none", "none", "choose one from the list"),
         ("resume runs/../../etc", "etc", "choose one from the list"),
         ("resume done/finished", "finished", "start a new one"),
+        ("repeat runs/none", "none", "choose one from the list"),
+        ("repeat done/foreign", "data.name", "Input should be"),
         ("list --rnus x", "--rnus", "did you mean --runs?"),
-        ("learn", "train, resume, list", "--help"),
-        ("", "train, resume, list", "--help"),
+        ("learn", "train, resume, repeat, list", "--help"),
+        ("", "train, resume, repeat, list", "--help"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(words, names, remedy, tmp_path, capsys):
@@ -136,6 +146,8 @@ def test_what_is_wrong_is_said_in_one_line(words, names, remedy, tmp_path, capsy
     finished = runs.create(tmp_path / "done", {})
     finished.set_status(state="finished")
     finished.path.rename(tmp_path / "done" / "finished")
+    foreign = runs.create(tmp_path / "done", {"data": {"name": "cats"}})
+    foreign.path.rename(tmp_path / "done" / "foreign")
     assert main(words.split()) == 2
     said = capsys.readouterr()
     assert said.out == ""
@@ -182,7 +194,7 @@ def test_neither_help_nor_list_loads_torch():
         assert "torch" not in sys.modules
         """
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    for command in ("train", "resume", "list"):
+    for command in ("train", "resume", "repeat", "list"):
         assert f"python -m infovae_core {command}" in out.stdout
 
 

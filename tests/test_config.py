@@ -58,6 +58,74 @@ def test_the_documented_record_is_understood():
     assert config.model_copy(update={"training": RunConfig().training}) == RunConfig()
 
 
+TURNS = [
+    {"step": 0, "knobs": {"learning_rate": 1e-4}},
+    {"step": 7, "knobs": {"objective": {"name": "InfoVAE", "alpha": 0.5, "kernel": "imq"}}},
+]
+
+
+def test_a_schedule_of_turns_is_a_setting_like_others():
+    config = RunConfig.model_validate({"turns": TURNS})
+    assert RunConfig.model_validate_json(config.model_dump_json()) == config
+    turned = config.turned(config.turns[0].knobs).turned(config.turns[1].knobs)
+    assert turned.training.learning_rate == 1e-4
+    assert (turned.objective.alpha, turned.objective.kernel) == (0.5, "imq")
+    assert turned.knobs == config.knobs.model_copy(
+        update={"learning_rate": 1e-4, "objective": turned.objective}
+    )
+
+
+@pytest.mark.parametrize(
+    ("turns", "message"),
+    [
+        ([TURNS[1], TURNS[0]], "must rise, got \\[7, 0\\]"),
+        ([TURNS[0], TURNS[0]], "must rise"),
+        ([{"step": 3, "knobs": {"objective": {"name": "VAE"}}}], "start another run"),
+        (
+            [{"step": 3, "knobs": {"objective": {"name": "InfoVAE", "divergence": "kl"}}}],
+            "must keep its name, divergence, critic_widths, got divergence kl for mmd",
+        ),
+        ([{"step": -1, "knobs": {}}], "greater than or equal to 0"),
+        ([{"step": 1, "knobs": {"learning_rate": 0}}], "greater than 0"),
+    ],
+)
+def test_turns_that_no_run_could_make_are_refused(turns, message):
+    with pytest.raises(ValidationError, match=message):
+        RunConfig.model_validate({"turns": turns})
+
+
+def changed(**sections):
+    record = RunConfig().model_dump()
+    return RunConfig.model_validate(record | {k: record[k] | v for k, v in sections.items()})
+
+
+def test_knobs_lead_from_one_config_to_another_where_knobs_are_enough():
+    now = RunConfig(label="mine")
+    other = changed(objective={"lam": 77.0, "kernel": "imq"}, training={"learning_rate": 0.5})
+    knobs = now.knobs_to(other)
+    assert now.turned(knobs).objective == other.objective
+    assert now.said_of_turn(knobs) == {
+        "λ": (now.objective.lam, 77.0),
+        "Kernel": ("rbf", "imq"),
+        "Learning rate": (1e-3, 0.5),
+    }
+    assert now.said_of_turn(now.knobs) == {}
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"objective": {"divergence": "stein"}},
+        {"training": {"seed": 1}},
+        {"training": {"batch_size": 7}},
+        {"model": {"latent_dim": 3}},
+        {"data": {"limit": 100}},
+    ],
+)
+def test_knobs_do_not_lead_to_another_run(sections):
+    assert RunConfig().knobs_to(changed(**sections)) is None
+
+
 @pytest.mark.parametrize("name", ["digits", "mnist"])
 def test_epochs_left_out_suit_the_data_set(name):
     config = RunConfig.model_validate({"data": {"name": name}})

@@ -40,7 +40,10 @@ def test_the_core_loads_no_streamlit_and_no_plotly(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["runs", "config", "objectives", "metrics", "dispatch", "options", "worker", "__main__"],
+    [
+        *("runs", "config", "objectives", "metrics", "knobs"),
+        *("dispatch", "options", "worker", "__main__"),
+    ],
 )
 def test_what_the_web_server_and_the_shell_need_first_loads_no_torch(name):
     assert not {"torch", "sklearn"} & loaded(f"infovae_core.{name}")

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import palette, state, words
 from infovae_core import dispatch, runs, worker
-from infovae_core.config import RunConfig
+from infovae_core.config import Knobs, RunConfig
 from infovae_core.objectives import OBJECTIVES, BetaVAE, InfoVAE
 
 ROOT = Path(__file__).parent.parent
@@ -148,6 +148,64 @@ def test_a_request_is_left_for_the_worker_and_shown_as_under_way(root, request_)
     assert run.requested(request_)
     assert button(page, request_).disabled
     assert button(page, request_).label in ("Pausing", "Stopping")
+
+
+LAM, SEED = "config.2.objective.InfoVAE.lam", "config.2.training.seed"
+
+
+def with_lam(lam):
+    return RunConfig(objective=InfoVAE(lam=lam))
+
+
+@pytest.mark.parametrize("condition", ["queued", "running", "paused"])
+def test_a_knob_is_turned_in_the_run_in_view(root, condition):
+    run = made(root, condition, with_lam(20))
+    page = opened(TRAIN, run=run.id)
+    assert "turn" not in keys(page)
+    page.number_input(key=LAM).set_value(50)
+    drawn(page.run())
+    assert button(page, "turn").label == "Turn λ 20 → 50"
+    drawn(button(page, "turn").click().run())
+    asked = Knobs.model_validate_json(run.take("knobs"))
+    assert asked == with_lam(50).knobs
+
+    run.set_status(knobs=asked.model_dump(mode="json"))  # as its worker would
+    assert "turn" not in keys(drawn(page.run()))
+    if condition != "queued":
+        run.set_status(state=condition)
+    assert "λ 50" in texts(drawn(page.run()))
+
+
+@pytest.mark.parametrize(
+    ("condition", "key", "value"),
+    [("running", SEED, 7), ("finished", LAM, 50), ("failed", LAM, 50)],
+)
+def test_what_cannot_be_turned_is_not_offered(root, condition, key, value):
+    page = opened(TRAIN, run=made(root, condition, with_lam(20)).id)
+    page.number_input(key=key).set_value(value)
+    assert "turn" not in keys(drawn(page.run()))
+
+
+def test_live_knobs_follow_the_form_and_do_not_turn_back_what_others_turned(root):
+    run = made(root, "running", with_lam(20))
+    page = opened(TRAIN, run=run.id)
+    page.toggle(key="live knobs").set_value(True)
+    drawn(page.run())
+    assert not run.requested("knobs")
+    page.number_input(key=LAM).set_value(50)
+    drawn(page.run())
+    assert Knobs.model_validate_json(run.take("knobs")).objective.lam == 50
+    run.set_status(knobs=with_lam(70).knobs.model_dump(mode="json"))  # another viewer's
+    drawn(page.run())
+    assert not run.requested("knobs")
+    assert button(page, "turn").label == "Turn λ 70 → 50"
+
+
+def test_settings_are_copied_as_the_knobs_stand(root):
+    run = made(root, "finished", with_lam(20))
+    run.set_status(knobs=with_lam(70).knobs.model_dump(mode="json"))
+    page = opened(TRAIN, run=run.id)
+    assert page.number_input(key=LAM).value == 70
 
 
 def test_stopping_a_run_that_waits_takes_it_from_the_queue(root):
@@ -288,6 +346,17 @@ def test_resume_and_stop(root):
     assert run.state == "queued"
     wish(page, run, "Stop")
     assert run.state in runs.RESUMABLE
+
+
+def test_repeat_queues_a_run_that_turns_the_same_knobs_at_the_same_steps(root):
+    run = made(root, "finished", with_lam(20))
+    run.event("turned", 7, knobs=with_lam(50).knobs.model_dump(mode="json"))
+    wish(opened(RUNS), run, "Repeat")
+    [again] = [other for other in runs.list_runs(root) if other != run]
+    assert again.state == "queued"
+    config = RunConfig.model_validate(again.config)
+    assert config.objective == with_lam(20).objective
+    assert [(turn.step, turn.knobs) for turn in config.turns] == [(7, with_lam(50).knobs)]
 
 
 def test_a_run_that_somebody_else_deleted_is_no_error(root):

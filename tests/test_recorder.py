@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from infovae_core import recorder, runs
+from infovae_core import recorder, runs, training
+from infovae_core.bounds import BOUNDS
 from infovae_core.config import RunConfig
-from infovae_core.recorder import Cadence, NotFinite, Pulse, Recorder
+from infovae_core.objectives import OBJECTIVES, VAE, InfoMaxVAE
+from infovae_core.recorder import Cadence, NotFinite, Pulse, Recorder, blown_up
 from tests.processes import until
 
 PLAN = types.SimpleNamespace(steps=100, steps_per_epoch=10, epochs=10, batch_size=32)
@@ -34,6 +36,17 @@ def clock(monkeypatch):
 @pytest.fixture
 def run(tmp_path):
     return runs.create(tmp_path, RunConfig())
+
+
+IMAGES = types.SimpleNamespace(train=range(1000), test=range(200))
+
+
+def at(step, objective=None):
+    return types.SimpleNamespace(step=step, objective=objective or VAE())
+
+
+def row(split, **values):
+    return training.Row(split, {"rate": 0.0} | values)
 
 
 def turns(cadence, clock, cost, duration, step=0.01):
@@ -153,20 +166,56 @@ def test_rows_are_written_once_and_a_loss_that_is_not_finite_ends_the_run(run):
         run.log({"step": step, "split": "train", "values": {"total": 1.0}})
     pulse = Pulse(run)
     pulse.start(5, PLAN, "cpu")
-    kept = Recorder(run, RunConfig(), None, pulse)
+    kept = Recorder(run, RunConfig(), IMAGES, pulse)
     for step in (10, 20):
-        kept._log(types.SimpleNamespace(split="train", values={"total": 2.0}), step)
-    kept._log(types.SimpleNamespace(split="test", values={"total": 3.0}), 10)
+        kept._log(row("train", total=2.0), at(step))
+    kept._log(row("test", total=3.0), at(10))
     got = [(row["step"], row["split"], row["values"]["total"]) for row in run.rows()]
     assert got == [(1, "train", 1), (10, "train", 1), (20, "train", 2), (10, "test", 3)]
 
     pulse.step = 30
-    wild = {"total": math.inf, "distortion": 1.0, "mmd": math.nan}
+    wild = row("train", total=math.inf, distortion=1.0, mmd=math.nan)
     with pytest.raises(NotFinite, match="got mmd not finite at step 30"):
-        kept._log(types.SimpleNamespace(split="train", values=wild), 30)
-    assert run.last("train")["values"] == {"total": None, "distortion": 1.0, "mmd": None}
+        kept._log(wild, at(30))
+    assert run.last("train")["values"] == {
+        "rate": 0.0,
+        "total": None,
+        "distortion": 1.0,
+        "mmd": None,
+    }
 
-    again, logged = Recorder(run, RunConfig(), None, pulse), run.rows()
+    again, logged = Recorder(run, RunConfig(), IMAGES, pulse), run.rows()
     with pytest.raises(NotFinite, match="got mmd not finite at step 30"):
-        again._log(types.SimpleNamespace(split="train", values=wild), 30)
+        again._log(wild, at(30))
     assert run.rows() == logged
+
+
+@pytest.mark.parametrize("bound", BOUNDS)
+def test_a_bound_that_has_blown_up_is_a_warning_and_a_gap(run, bound):
+    pulse = Pulse(run)
+    pulse.start(0, PLAN, "cpu")
+    objective = InfoMaxVAE(bound=bound)
+    kept = Recorder(run, RunConfig(objective=objective), IMAGES, pulse)
+    [information] = [term for _, term in objective.terms() if term.name == "mutual_information"]
+    limit = information.limit(len(IMAGES.train))
+    assert 1 < limit < 1e5
+    for step, value in enumerate((0.9 * limit, -1.1 * limit, 0.0, 1.1 * limit, 3 * limit), 1):
+        values = {"total": 1.0, "distortion": 1.0, "rate": 1.0, "mutual_information": value}
+        kept._log(row("train", **values), at(step, objective))
+    drawn = [r["values"]["mutual_information"] is not None for r in run.rows()]
+    assert drawn == [r["values"]["total"] is not None for r in run.rows()]
+    assert drawn == [True, False, True, False, False]
+    assert all(r["values"]["distortion"] == r["values"]["rate"] == 1 for r in run.rows())
+    warnings = run.events()
+    assert [(w["event"], w["step"]) for w in warnings] == [("warning", 2), ("warning", 4)]
+    assert "blown up" in warnings[0]["text"]
+    assert "lower its weight" in warnings[0]["text"]
+    assert warnings[0]["quantity"] == "mutual_information"
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES.values(), ids=OBJECTIVES)
+def test_training_as_it_should_be_warns_of_nothing(objective, digits):
+    config = RunConfig(objective=objective(), training={"epochs": 3})
+    for report in training.train(config, digits):
+        for one in report.rows:
+            assert blown_up(one, report.state.objective, digits) == {}

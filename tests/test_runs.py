@@ -402,7 +402,7 @@ def test_a_request_stands_until_it_is_withdrawn(run):
 @pytest.mark.parametrize("name", ["", "sotp", "../status.json", "a/b", "."])
 def test_only_known_requests_are_left(run, name):
     before = sorted(run.path.rglob("*"))
-    with pytest.raises(RunError, match="label, pause, stop"):
+    with pytest.raises(RunError, match="knobs, label, pause, stop"):
         run.request(name)
     assert sorted(run.path.rglob("*")) == before
 
@@ -417,6 +417,23 @@ def test_a_run_still_queued_leaves_the_queue_when_asked(run, name, state):
     assert [runs.holder(t) for t in runs.tickets(run.root)] == [other]
 
 
+def test_a_request_that_was_taken_outlives_a_kill_unless_a_newer_one_stands(run):
+    assert run.take("knobs") is None
+    run.request("knobs", "first")
+    assert run.take("knobs") == "first"
+    assert not run.requested("knobs")
+    run.mend()
+    assert run.take("knobs") == "first"
+    run.settle("knobs")
+    run.mend()
+    assert run.take("knobs") is None
+    run.request("knobs", "second")
+    run.take("knobs")
+    run.request("knobs", "third")
+    run.mend()
+    assert run.take("knobs") == "third"
+
+
 def test_a_name_given_later_wins_and_stays_on_one_line(run):
     assert run.label == "first"
     run.rename("  β-VAE,\n  seed 2 " + "x" * 500)
@@ -427,9 +444,10 @@ def test_a_name_given_later_wins_and_stays_on_one_line(run):
     assert run.label == ""
 
 
-def test_renaming_leaves_a_queued_run_in_the_queue(run):
+@pytest.mark.parametrize("name", ["label", "knobs"])
+def test_a_name_or_knobs_leave_a_queued_run_in_the_queue(run, name):
     ticket(run)
-    run.rename("other")
+    run.request(name, "other")
     assert run.state == "queued"
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 from torch.distributions import Normal
+from torch.nn.functional import softplus
 
 from infovae_core.divergences import KERNELS, mmd2, svgd_direction
 from infovae_core.model import Pass, diagonal_normal
@@ -57,20 +58,29 @@ def test_jensen_shows_the_divergence_and_follows_the_non_saturating_loss():
     torch.testing.assert_close(followed, expected)
 
 
-def test_a_trained_critic_finds_both_divergences():
-    term = Jensen(widths=(32, 32))
-    critic = term.make_critic(1, 1)
-    adam = torch.optim.Adam(critic.parameters(), 3e-3)
-    for _ in range(1200):
-        loss = term.critic_loss(as_pass(M + V**0.5 * torch.randn(512, 1)), critic)
+@pytest.mark.parametrize(
+    ("d", "mean", "variance"), [(1, 0.6, 0.5), (2, 0.5, 0.6), (20, 0.15, 0.85)]
+)
+def test_a_trained_critic_finds_both_divergences(d, mean, variance):
+    prior = diagonal_normal(torch.zeros(d), torch.ones(d))
+    q = diagonal_normal(torch.full((d,), mean), torch.full((d,), variance**0.5))
+    term, steps = Jensen(widths=(32, 32)), 700
+    critic = term.make_critic(d, d)
+    adam = torch.optim.Adam(critic.parameters(), 4e-3)
+    decay = torch.optim.lr_scheduler.CosineAnnealingLR(adam, steps)
+    for _ in range(steps):
+        loss = term.critic_loss(as_pass(q.sample((512,))), critic)
         adam.zero_grad()
         loss.backward()
         adam.step()
+        decay.step()
     with torch.no_grad():
-        p = as_pass(codes())
-        assert term(p, critic).item() == pytest.approx(jensen_shannon(), abs=0.02)
-        exact = 0.5 * (V + M**2 - 1 - math.log(V))
-        assert MarginalKL()(p, critic).item() == pytest.approx(exact, abs=0.05)
+        p = as_pass(q.sample((N,)))
+        exact = d * 0.5 * (variance + mean**2 - 1 - math.log(variance))
+        assert MarginalKL()(p, critic).item() == pytest.approx(exact, abs=0.04)
+        on_q, on_p = (prior.log_prob(z) - q.log_prob(z) for z in (p.z, p.prior))
+        jsd = math.log(2) - 0.5 * (softplus(-on_p).mean() + softplus(on_q).mean()).item()
+        assert term(p, critic).item() == pytest.approx(jsd, abs=0.01)
 
 
 def test_stein_shows_the_discrepancy_and_follows_svgd():

@@ -8,7 +8,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from infovae_core import checkpoints, training
 from infovae_core.bounds import BOUNDS
-from infovae_core.config import Knobs, RunConfig
+from infovae_core.config import Knobs, RunConfig, Turn
 from infovae_core.data import Split, load
 from infovae_core.likelihoods import LIKELIHOODS, Bernoulli
 from infovae_core.objectives import OBJECTIVES, BetaVAE, InfoVAE
@@ -292,7 +292,8 @@ def test_knobs_turned_in_training_change_the_next_step_and_repeat_exactly(data, 
         if report.state.step == 5:
             training.turn(report.state, KNOBS)
             checkpoints.save(report.state, tmp_path)
-    repeated = rows(training.train(settings, data, turns={5: KNOBS}))
+    schedule = settings.model_copy(update={"turns": (Turn(step=5, knobs=KNOBS),)})
+    repeated = rows(training.train(schedule, data))
     resumed = rows(training.train(settings, data, checkpoints.load(settings, data, tmp_path)))
     untouched = rows(training.train(settings, data))
     assert turned == repeated
@@ -308,3 +309,14 @@ def test_knobs_cannot_turn_a_run_into_another(other, data):
     with pytest.raises(ValueError, match="start another run"):
         training.turn(state, Knobs(objective=other))
     assert state.objective == InfoVAE()
+
+
+def test_a_report_says_what_was_turned_before_its_step(data):
+    turns = {}
+    told = []
+    for report in training.train(config("InfoVAE", epochs=1), data, turns=turns):
+        told.append((report.state.step, report.turned))
+        if report.state.step == 2:
+            turns[2] = KNOBS
+    assert told[:4] == [(1, None), (2, None), (3, KNOBS), (4, None)]
+    assert report.state.objective == KNOBS.objective

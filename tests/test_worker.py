@@ -14,8 +14,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from infovae_core import dispatch, runs, worker
-from infovae_core.config import RunConfig
+from infovae_core import dispatch, knobs, runs, worker
+from infovae_core.config import Knobs, RunConfig
 from tests.processes import end_workers, until, workers
 
 SMALL = RunConfig(
@@ -125,6 +125,45 @@ def test_a_run_killed_and_resumed_is_the_run_that_nothing_disturbed(root, refere
     assert measured(run)[: len(lost)] == lost  # their rows written once
     assert measured(run) == measured(reference)
     assert weights(run) == weights(reference)
+
+
+def turned(run):
+    return [(e["step"], e["changes"]) for e in run.events() if e["event"] == "turned"]
+
+
+def test_knobs_turned_live_are_kept_through_a_kill_and_repeated_exactly(root):
+    run = launched(root, SMALL)
+    trains_past(run, 50)
+    objective = SMALL.objective.model_copy(update={"alpha": 3.0})
+    knobs.ask(run, Knobs(objective=objective))
+    until(lambda: turned(run), "the first turn")
+    until(lambda: run.status["knobs"], "the status to know it")
+    assert run.status["knobs"]["objective"]["alpha"] == 3
+    assert not run.requested("knobs")
+    (run.path / "requests" / "knobs").write_text('{"objective": {"name": "VAE"}}')
+    until(lambda: "warning" in story(run), "the refusal of another objective")
+    os.kill(run.status["pid"], signal.SIGKILL)
+    until(lambda: run.state == "interrupted", "the death to be seen")
+    lost = measured(run)
+    knobs.ask(run, Knobs(learning_rate=1e-4, objective=objective))
+    worker.launch(run)
+    finished(run)
+
+    assert measured(run)[: len(lost)] == lost
+    (first, alpha), (second, rate) = turned(run)
+    default = SMALL.objective.alpha
+    assert (alpha, rate) == ({"α": [default, 3.0]}, {"Learning rate": [1e-3, 1e-4]})
+    assert second >= lost[-1]["step"] > first
+    event = next(e for e in run.events() if e["event"] == "turned")
+    assert event["weights"] == {"mutual_information": [-default, -3.0]}
+    assert event["about"]["quantities"]["mutual_information"]["weight"] == -3
+
+    again = knobs.repeat(run)
+    worker.launch(again)
+    finished(again)
+    assert turned(again) == turned(run)
+    assert measured(again) == measured(run)
+    assert weights(again) == weights(run)
 
 
 def test_with_one_slot_runs_wait_in_order_and_may_leave(root):

@@ -39,12 +39,14 @@ def view(
     key: str = "live",
     height: int | None = None,
     on_state_change: Callable[[], Any] = lambda: None,
+    on_turned_change: Callable[[], Any] = lambda: None,
 ) -> Any:
     """Show a run while it trains and after, or, with None, what there will be to see.
 
     `state` is what the page took the run's state to be: where the view hears of another, the page
-    runs again, with the news as `state` of the result. `palette["classes"]` colours the classes.
-    The view is `height` pixels high, or as high as the window leaves room for.
+    runs again, with the news as `state` of the result; so it does when knobs were turned.
+    `palette["classes"]` colours the classes. The view is `height` pixels high, or as high as the
+    window leaves room for.
     """
     return _component(
         key=key,
@@ -57,6 +59,7 @@ def view(
             "module": module("main.js"),
         },
         on_state_change=on_state_change,
+        on_turned_change=on_turned_change,
     )
 
 

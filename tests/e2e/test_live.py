@@ -189,6 +189,34 @@ def test_a_failed_run_says_why(view, run):
     expect(view.root.locator(".strip")).to_contain_text("mmd became infinite; lower the learning")
 
 
+def test_what_was_turned_and_what_blew_up_is_marked_on_the_curves(view, run):
+    view.open(run).until(snapshot=20)
+    before = view.picture("curves")
+    about = fakes.about()
+    about["quantities"]["mmd"] |= {"weight": 49}
+    changes, weights = {"λ": [10.0, 50.0], "Kernel": ["rbf", "imq"]}, {"mmd": [9.0, 49.0]}
+    run.event("turned", 10, changes=changes, weights=weights, about=about)
+    run.event("warning", 15, quantity="rate", text="R <has> blown up")
+    canvas = view.canvas("curves")
+    expect(canvas).to_have_attribute("data-marks", "turned@10,warning@15", timeout=PATIENCE)
+    assert view.picture("curves") != before
+    expect(view.root.locator(".saying")).to_have_text("▲ R <has> blown up")
+
+    tip, box = view.panel("curves").locator(".tip"), canvas.bounding_box()
+    for x in range(0, int(box["width"] / 2), 4):
+        view.page.mouse.move(box["x"] + x, box["y"] + box["height"] / 2)
+        if tip.is_visible():
+            break
+    assert tip.inner_text().splitlines() == [
+        "Turned after step 10: λ 10 → 50, Kernel rbf → imq",
+        "coefficient of MMD²(q(z), p(z)): 9 → 49",
+    ]
+    view.page.mouse.move(box["x"] + box["width"], box["y"] - 5)
+    expect(tip).to_be_hidden()
+    view.page.reload()
+    expect(canvas).to_have_attribute("data-marks", "turned@10,warning@15", timeout=PATIENCE)
+
+
 def test_a_lost_server_is_waited_for(view, run):
     view.open(run).until(snapshot=20)
     expect(view.root.get_by_text("reconnecting")).to_be_hidden()

@@ -1,12 +1,16 @@
 """From a button to a gradient step to a plotted point, with a real worker."""
 
 import os
+import re
 import signal
 
 import pytest
 from playwright.sync_api import expect
 
 from infovae_core import runs
+from infovae_core.config import RunConfig
+from infovae_core.objectives import OBJECTIVES, InfoVAE
+from infovae_core.terms import DIVERGENCES
 from tests.e2e.conftest import PATIENCE
 from tests.processes import until
 
@@ -67,6 +71,24 @@ def test_a_reload_and_a_second_tab_show_the_same_run_and_either_may_pause_it(vie
     until(lambda: run.status["step"] > step, "a step after the pause")
 
 
+def test_a_knob_is_turned_while_the_model_trains(view, run, press):
+    arrives(view, "running")
+    until(lambda: run.status["step"], "a step")
+    field = view.page.get_by_label("λ", exact=True)
+    before = float(field.input_value())
+    after = before + 5
+    field.fill(f"{after:g}")
+    field.press("Enter")
+    press(f"Turn λ {before:g} → {after:g}")
+    mark = re.compile(r"^turned@\d+$")
+    expect(view.canvas("curves")).to_have_attribute("data-marks", mark, timeout=PATIENCE)
+    expect(view.page.get_by_text(f"λ {after:g} ·")).to_be_visible(timeout=PATIENCE)
+    [turned] = [event for event in run.events() if event["event"] == "turned"]
+    weight = RunConfig.model_validate(run.config).objective.weights[1]
+    assert turned["changes"] == {"λ": [before, after]}
+    assert turned["weights"] == {"mmd": [weight, weight + 5]}
+
+
 def test_a_killed_worker_is_an_interrupted_run_that_resumes(view, run, press):
     arrives(view, "running")
     until(lambda: run.status["step"], "a step")
@@ -76,3 +98,25 @@ def test_a_killed_worker_is_an_interrupted_run_that_resumes(view, run, press):
     arrives(view, "running")
     press("Stop")
     arrives(view, "stopped")
+
+
+def test_every_objective_trains_to_its_end_on_the_same_batches(view, root, press):
+    divergences = [InfoVAE(divergence=name) for name in DIVERGENCES]
+    others = [objective() for name, objective in OBJECTIVES.items() if name != "InfoVAE"]
+    beginnings = set()
+    for objective in divergences + others:
+        asked = runs.create(root, RunConfig(objective=objective, training={"epochs": 3}))
+        asked.set_status(created=0)  # else pressing Train on it would count as a double click
+        view.open(asked)
+        press("Train")
+        expect(view.root).not_to_have_attribute("data-run", asked.id, timeout=PATIENCE)
+        arrives(view, "finished")
+        run = runs.find(root, view.data("run"))
+        assert RunConfig.model_validate(run.config) == RunConfig.model_validate(asked.config)
+        first, *_, last = (row["values"] for row in run.rows())
+        assert set(last) == {"total", "distortion", *(term.name for _, term in objective.terms())}
+        assert None not in last.values()
+        beginnings.add((first["distortion"], first["rate"]))
+        run.delete()
+        asked.delete()
+    assert len(beginnings) == 1  # the same images, weights and noise

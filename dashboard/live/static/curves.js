@@ -3,6 +3,7 @@
 import { count, number } from "./format.js";
 import { SPLITS, place } from "./history.js";
 import { Legend, toggle } from "./legend.js";
+import { drawMarks, markAt, marksOf } from "./marks.js";
 import { at, drawCursor, drawHead, drawPlot, layOut } from "./plots.js";
 import { Surface } from "./surface.js";
 
@@ -25,7 +26,9 @@ export class Curves {
     );
     this.logButton = section.querySelector(".log");
     this.resetButton = section.querySelector(".reset");
+    this.tip = section.querySelector(".tip");
     this.history = null;
+    this.marks = [];
     this.quantities = [];
     this.plots = [];
     this.cursor = null; // the step pointed at
@@ -37,9 +40,10 @@ export class Curves {
     return this.settings.curves;
   }
 
-  /** Show a run's rows; `about` says which quantities there are. */
-  show(history, about) {
+  /** Show a run's rows; `about` says which quantities there are, `events` what happened to it. */
+  show(history, about, events) {
     this.history = history;
+    this.marks = marksOf(events, about);
     const named = Object.entries(about?.quantities ?? {});
     this.quantities = named.map(([name, said], index) => ({ name, index, ...said }));
     this.legend.set([
@@ -56,6 +60,7 @@ export class Curves {
     this.resetButton.disabled = range === null;
     const colors = this.quantities.map(({ name, index }) => [name, this.theme.quantity(index)]);
     this.legend.show(hidden, Object.fromEntries(colors));
+    this.surface.canvas.dataset.marks = this.marks.map(({ kind, step }) => `${kind}@${step}`).join();
     this.surface.canvas.dataset.range = range?.map(Math.round).join() ?? "";
     this.surface.invalidate();
   }
@@ -67,7 +72,9 @@ export class Curves {
       const [train, test] = SPLITS.map((split) => number(this.history.value(split, name)));
       return `${label}: train ${train}, test ${test} ${unit}`;
     });
-    return `Curves up to step ${count(this.history.last)}. ${values.join("; ")}.`;
+    const last = this.marks.at(-1);
+    const happened = last ? ` ${last.text}.` : "";
+    return `Curves up to step ${count(this.history.last)}. ${values.join("; ")}.${happened}`;
   }
 
   close() {
@@ -84,7 +91,10 @@ export class Curves {
     canvas.onpointerdown = (event) => this.#press(event);
     canvas.onpointermove = (event) => this.#move(event);
     canvas.onpointerup = () => this.#release();
-    canvas.onpointerleave = () => this.#point(null);
+    canvas.onpointerleave = () => {
+      this.#point(null);
+      this.#explain([0, 0], "");
+    };
     canvas.onpointercancel = () => {
       this.brush = null;
       this.#point(null);
@@ -153,8 +163,22 @@ export class Curves {
       this.brush.to = Math.min(Math.max(x, left), right);
       this.surface.invalidateOver();
     } else {
-      this.#point(at(this.plots, [x, y])?.x.value(x) ?? null);
+      const plot = at(this.plots, [x, y]);
+      this.#point(plot?.x.value(x) ?? null);
+      this.#explain([x, y], plot ? markAt(plot, this.marks, x) : "");
     }
+  }
+
+  /** Say what a mark under the pointer is. */
+  #explain([x, y], text) {
+    this.tip.hidden = !text;
+    if (!text) return;
+    this.tip.textContent = text;
+    const { width, height } = this.surface;
+    const { offsetWidth: w, offsetHeight: h } = this.tip;
+    const left = Math.max(0, Math.min(x + 12, width - w));
+    const top = y + 14 + h < height ? y + 14 : Math.max(0, y - h - 8);
+    this.tip.style.transform = `translate(${left}px, ${top}px)`;
   }
 
   #release() {
@@ -202,7 +226,10 @@ export class Curves {
       log: this.chosen.log,
       zoomed: this.chosen.range !== null,
     });
-    for (const plot of this.plots) drawPlot(context, plot, this.theme);
+    this.plots.forEach((plot, i) => {
+      drawPlot(context, plot, this.theme);
+      drawMarks(context, plot, this.marks, i === 0, this.theme);
+    });
     this.surface.canvas.dataset.plots = this.plots.map(({ name }) => name).join();
   }
 

@@ -14,7 +14,7 @@ export function mount({ parentElement, data, setStateValue }) {
     root.view = new View(root);
   }
   const { view } = root;
-  view.update(data, (state) => setStateValue("state", state));
+  view.update(data, setStateValue);
   return () => {
     // Also called when a later call overtakes this one: then the view is still in the page.
     if (!root.isConnected) view.close();

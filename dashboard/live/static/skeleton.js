@@ -6,7 +6,8 @@ const HELP = {
     unweighted.</p>
     <p><b>Solid</b>: training images, averaged over the steps since the last point.
     <b>Dashed</b>: held-out images, at the end of each epoch. The first
-    4 % of the steps may lie outside of the picture; zoom in or press <b>log</b> to see them.</p>
+    4 % of the steps may lie outside of the picture; zoom in or press <b>log</b> to see them.
+    <b>Dotted</b>: a knob was turned here. <b>▲</b>: an estimate has blown up and is not drawn.</p>
     <p>Point to read values. Drag or turn the wheel to zoom, double-click for all of it.
     Keys: ← → read, + − zoom, 0 all.</p>`,
   plane: `
@@ -59,7 +60,7 @@ export const SKELETON = `
       "curves",
       "What the loss is made of",
       `${RESET}<button type="button" class="tool log" aria-pressed="false">log</button>`,
-      canvas("Curves", 'tabindex="0"'),
+      `${canvas("Curves", 'tabindex="0"')}<div class="tip" aria-hidden="true" hidden></div>`,
       '<div class="legend" role="group" aria-label="Curves shown"></div>',
     )}
     ${panel(

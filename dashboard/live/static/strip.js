@@ -36,16 +36,22 @@ export class Strip {
     );
   }
 
-  /** Show a run's state and how far it is; "none" where there is no run, "" while nobody knows. */
-  show(state, { step, steps, epoch, epochs, rate, seconds, error }) {
+  /**
+   * Show a run's state and how far it is; "none" where there is no run, "" while nobody knows.
+   * A running one may have a `warning`.
+   */
+  show(state, { step, steps, epoch, epochs, rate, seconds, error }, warning) {
     const word = STATES[state] ?? state;
     const begun = steps != null;
     const running = begun && state === "running";
-    const saying = (state === "failed" ? error : SAYINGS[state]) ?? "";
+    const said = { failed: error, running: warning && `▲ ${warning}`, ...SAYINGS };
+    const saying = said[state] ?? "";
     const left = ((steps - step) * seconds) / step;
     this.state.dataset.state = this.bar.dataset.state = state;
     write(this.word, word);
     write(this.saying, saying);
+    this.saying.dataset.state = state;
+    this.saying.title = saying;
     this.saying.hidden = !saying;
     this.#fact("epoch", begun, count(Math.floor(epoch ?? 0)), count(epochs ?? 0));
     this.#fact("step", begun, count(step ?? 0), count(steps ?? 0));

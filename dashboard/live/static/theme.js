@@ -23,6 +23,7 @@ export class Theme {
     this.ink = rgb(variable("text-color", "#31333f"));
     this.paper = rgb(variable("background-color", "#ffffff"));
     this.dark = luminance(this.paper) < luminance(this.ink);
+    this.alarm = this.dark ? "#e5a50a" : "#b35900";
     this.terms = TERMS[this.dark ? "dark" : "light"];
     this.text = css(this.ink);
     this.background = css(this.paper);

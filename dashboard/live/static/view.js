@@ -30,6 +30,7 @@ export class View {
     this.theme = new Theme(root);
     this.settings = new Settings();
     this.history = new History();
+    this.events = [];
     this.state = null;
     this.about = null;
     const find = (selector) => root.querySelector(selector);
@@ -72,7 +73,10 @@ export class View {
     this.#placeHelp();
   }
 
-  /** Called for new data from Python and for a new theme. */
+  /**
+   * Called for new data from Python and for a new theme. `report(name, value)` tells the page what
+   * it has to run again for: another "state", or the step after which knobs were "turned".
+   */
   update(data, report) {
     const { run } = data;
     this.height = data.height;
@@ -105,10 +109,11 @@ export class View {
     if (run === null) this.about = null; // else most of it is likely to stay: nothing jumps
     this.settings.open(run);
     this.history.clear();
+    this.events = [];
     this.plane.show(null);
     this.pairs.clear();
     this.samples.clear();
-    this.curves.show(this.history, this.about);
+    this.curves.show(this.history, this.about, this.events);
     this.strip.show(run === null ? "none" : "", {});
     this.strip.connected(true);
     this.#hintAt(run ? "" : "none");
@@ -118,19 +123,30 @@ export class View {
   }
 
   #hear(news) {
-    const { state, status, about, first, rows } = news;
+    const { state, status, about, first, rows, first_event: from = 0, events = [] } = news;
     const changed = about && JSON.stringify(about) !== JSON.stringify(this.about);
     this.state = state;
     this.about = about ?? this.about;
     this.history.add(first, rows);
-    this.strip.show(state, status);
+    this.events = [...this.events.slice(0, from), ...events];
+    this.strip.show(state, status, this.#warning);
     if (changed) this.plane.introduce(about, this.palette);
-    if (changed || rows.length) this.curves.show(this.history, this.about);
+    if (changed || rows.length || events.length) {
+      this.curves.show(this.history, this.about, this.events);
+    }
     if (!this.root.dataset.snapshot) this.#hintAt(state);
     Object.assign(this.root.dataset, { state, rows: this.history.length });
     this.#tell(state);
+    const turned = from > 0 && events.findLast(({ event }) => event === "turned");
+    if (turned) this.report("turned", turned.step);
     this.#describeSoon();
     this.#fit();
+  }
+
+  /** The newest warning since the run was last started. */
+  get #warning() {
+    const begun = this.events.findLastIndex(({ event }) => event === "started" || event === "resumed");
+    return this.events.slice(begun + 1).findLast(({ event }) => event === "warning")?.text;
   }
 
   #picture(snapshot) {
@@ -147,7 +163,7 @@ export class View {
   #tell(state) {
     if (state === this.known || state === this.reported) return;
     this.reported = state;
-    this.report(state);
+    this.report("state", state);
   }
 
   #hintAt(state) {

@@ -1,0 +1,89 @@
+/** What happened to a run on the way, as marks on its curves: knobs turned, estimates blown up. */
+
+import { number } from "./format.js";
+import { haloed, line } from "./surface.js";
+
+const NEAR = 6; // px within which the pointer finds a mark
+const ROOM = 6; // px between a mark and its text, and at least between two texts
+const DASH = [2, 3];
+
+/** Marks from the `events` of a run, [{ kind, step, quantity, brief, text }], in order. */
+export function marksOf(events, about) {
+  const labels = about?.quantities ?? {};
+  return events.flatMap(({ event, step, changes, weights, quantity, text }) => {
+    if (event === "warning") return [{ kind: event, step, quantity, text }];
+    if (event !== "turned") return [];
+    const turned = Object.entries(changes ?? {}).map(([name, pair]) => `${name} ${arrow(pair)}`);
+    const coefficients = Object.entries(weights ?? {}).map(
+      ([name, pair]) => `coefficient of ${labels[name]?.label ?? name}: ${arrow(pair)}`,
+    );
+    const lines = [`Turned after step ${step}: ${turned.join(", ")}`, ...coefficients];
+    return [{ kind: event, step, brief: turned.join(", "), text: lines.join("\n") }];
+  });
+}
+
+function arrow([before, after]) {
+  const said = (value) => (typeof value === "number" ? short(value) : String(value));
+  return `${said(before)} → ${said(after)}`;
+}
+
+/** A number with as many of three significant digits as it needs. */
+function short(value) {
+  return Math.abs(value) >= 1e-3 && Math.abs(value) < 1e6
+    ? String(Number(value.toPrecision(3))).replace("-", "−")
+    : number(value);
+}
+
+/** The marks that a plot shows: what was turned stands on all, a warning on its own quantity. */
+const onPlot = (marks, { name, x }) =>
+  marks.filter(
+    ({ kind, quantity, step }) =>
+      step >= x.low && step <= x.high && (kind === "turned" || quantity === name),
+  );
+
+/** Lines where knobs were turned, with what was turned on the first plot; signs at warnings. */
+export function drawMarks(context, plot, marks, first, theme) {
+  const { box, x } = plot;
+  let free = box.left;
+  for (const { kind, step, brief } of onPlot(marks, plot)) {
+    const at = Math.round(x.at(step)) + 0.5;
+    if (kind === "warning") {
+      drawSign(context, at, box.bottom - 1, theme);
+      continue;
+    }
+    context.setLineDash(DASH);
+    context.lineWidth = 1;
+    context.strokeStyle = theme.muted;
+    line(context, at, box.top, at, box.bottom);
+    context.setLineDash([]);
+    if (!first) continue;
+    context.font = theme.face(11);
+    const { width } = context.measureText(brief);
+    const left = at + ROOM + width <= box.right ? at + ROOM : at - ROOM - width;
+    if (left < free) continue;
+    context.textAlign = "left";
+    context.textBaseline = "top";
+    haloed(context, brief, left, box.top + 2, theme.text, theme.background);
+    free = left + width + ROOM;
+  }
+}
+
+/** A triangle that stands on the axis. */
+function drawSign(context, x, base, theme) {
+  context.beginPath();
+  context.moveTo(x, base - 9);
+  context.lineTo(x + 5, base);
+  context.lineTo(x - 5, base);
+  context.closePath();
+  context.fillStyle = theme.alarm;
+  context.fill();
+}
+
+/** The text of the mark under the pointer on a plot, or "". */
+export function markAt(plot, marks, px) {
+  const near = onPlot(marks, plot)
+    .map((mark) => ({ mark, distance: Math.abs(plot.x.at(mark.step) - px) }))
+    .filter(({ distance }) => distance <= NEAR)
+    .sort((a, b) => a.distance - b.distance);
+  return near[0]?.mark.text ?? "";
+}
