@@ -51,7 +51,7 @@ class Entry:
     @property
     def settings(self) -> str:
         """The objective with its coefficients, as plain text."""
-        return " ".join(words.objective(self.summary.objective)).strip()
+        return _objective(self.summary)
 
 
 class Curve(NamedTuple):
@@ -99,15 +99,16 @@ def entries(runs: Iterable[Run]) -> list[Entry]:
 
 def _names(lines: Sequence[state.Summary]) -> list[str]:
     """Labels, or else objectives; those that several runs share get the end of the id."""
-    names = [
-        words.short(line.label or " ".join(words.objective(line.objective)).strip(), 40)
-        for line in lines
-    ]
+    names = [words.short(line.label or _objective(line) or line.run.id, 40) for line in lines]
     shared = Counter(names)
     return [
         name if shared[name] == 1 else f"{name} · {line.run.id[-4:]}"
         for name, line in zip(names, lines, strict=True)
     ]
+
+
+def _objective(line: state.Summary) -> str:
+    return "" if line.problem else " ".join(words.objective(line.objective)).strip()
 
 
 def disagreements(compared: Iterable[Entry]) -> list[str]:

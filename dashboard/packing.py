@@ -33,14 +33,14 @@ def pack(step: int, arrays: Mapping[str, np.ndarray], plane: str, originals: boo
         "points": levels,
         "label": arrays["label"].astype("<i2"),
         "split": arrays["split"].astype("u1"),
-        "index": arrays["index"].astype("<i4"),
         "reconstructions": grey(arrays["reconstructions"]),
         "samples": grey(arrays["samples"]),
     }
     if originals:
         parts["originals"] = grey(arrays["originals"])
-        if "shown" in arrays:
-            parts["shown"] = arrays["shown"].astype("<i4")
+        for name in ("index", "shown"):  # which images these are; older snapshots do not say all
+            if name in arrays:
+                parts[name] = arrays[name].astype("<i4")
     header = {"step": step, "axes": axes, "low": low, "scale": scale, "grey": PIXEL_STEP}
     if mean.shape[1] == 1:
         header["width"], parts["density"] = density(mean[:, 0], arrays["std"][:, 0])

@@ -124,9 +124,9 @@ export class LinkedPlane {
   }
 
   #show(snapshot) {
-    const { splits, indices } = snapshot;
     this.snapshot = snapshot;
-    this.keys = Array.from(splits, (split, i) => keyOf(split, indices[i]));
+    this.indices = snapshot.indices ?? this.indices;
+    this.keys = Array.from(snapshot.splits, (split, i) => keyOf(split, this.indices[i]));
     this.places = new Map(this.keys.map((key, i) => [key, i]));
     this.cloud = {
       centers: medians(snapshot.points, snapshot.labels, this.classes.length),
@@ -259,10 +259,10 @@ export class LinkedPlane {
     context.strokeStyle = theme.text;
     context.lineWidth = 2;
     context.stroke();
-    const { points, labels, splits, indices } = this.snapshot;
+    const { points, labels, splits } = this.snapshot;
     const place = points.map((axis) => coordinate(axis[i])).join(", ");
     const name = this.classes[labels[i]] ?? "no class";
-    write(this.tip, `${name}  (${place})  ${SPLITS[splits[i]]} ${indices[i]}`);
+    write(this.tip, `${name}  (${place})  ${SPLITS[splits[i]]} ${this.indices[i]}`);
     const { offsetWidth: w, offsetHeight: h } = this.tip;
     const left = Math.max(0, Math.min(x + 12, this.surface.width - w));
     const top = y > h + 12 ? y - h - 10 : y + 12;

@@ -20,8 +20,8 @@ export function unpack(buffer) {
     points: coordinates(parts.points, header),
     labels: parts.label.data,
     splits: parts.split.data,
-    indices: parts.index.data, // within the split
-    shown: parts.shown?.data, // indices of the originals among the held-out images
+    indices: parts.index?.data, // of the points within their split; as the originals, sent once
+    shown: parts.shown?.data, // of the originals among the held-out images
     density: parts.density?.data,
     images: Object.fromEntries(
       ["originals", "reconstructions", "samples"]

@@ -1,0 +1,186 @@
+"""Runs side by side: names and looks, what they logged and what was measured, as arrays."""
+
+import numpy as np
+import pytest
+
+from dashboard import comparison, palette, state
+from infovae_core import runs
+from infovae_core.config import RunConfig
+from infovae_core.metrics import METRICS
+from infovae_core.objectives import VAE, BetaVAE, InfoMaxVAE, InfoVAE
+from tests import fakes
+
+
+@pytest.fixture
+def make(tmp_path):
+    """A run with rows whose values say which step they are of, times `scale`."""
+
+    def make(objective, scale=1.0, steps=50, **config):
+        run = runs.create(tmp_path, RunConfig(objective=objective, **config))
+        run.event("started", 0, about=fakes.about())
+        names = ["total", "distortion", "rate"] + ["mmd"] * isinstance(objective, InfoVAE)
+        for step in range(1, steps + 1):
+            for split in ("train", "test") if step % 10 == 0 else ("train",):
+                row = fakes.row(step, split)
+                run.log(row | {"values": {name: scale * row["values"][name] for name in names}})
+        fakes.progress(run, steps, "finished")
+        return run
+
+    return make
+
+
+def measured(value, **more):
+    return {"value": value, "step": 50} | more
+
+
+def test_runs_are_told_apart_by_name_and_by_marker(make):
+    made = [make(VAE()), make(BetaVAE(beta=2), label="two"), make(VAE()), make(VAE(), label="two")]
+    compared = comparison.entries(made)
+    assert len({entry.name for entry in compared}) == 4
+    assert compared[0].name.startswith("VAE · ")
+    assert len({entry.look.marker for entry in compared}) == 4
+    assert compared[1].look.colour == palette.OBJECTIVES["BetaVAE"]
+    assert compared[0].look.colour == palette.OBJECTIVES["VAE"]
+    shades = [compared[i].look.colour for i in (0, 2, 3)]
+    assert len(set(shades)) == 3
+    alone = comparison.entries([made[1]])
+    assert alone[0].name == "two"
+
+
+def test_quantities_are_those_of_all_runs_with_label_and_unit(make):
+    known = comparison.quantities(comparison.entries([make(VAE()), make(InfoVAE())]))
+    assert list(known) == ["total", "distortion", "rate", "mmd"]
+    assert known["mmd"] == ("MMD²(q(z), p(z))", "squared kernel distance")
+    assert known["rate"] == ("rate R", fakes.NATS)
+
+
+@pytest.mark.parametrize(("clock", "factor"), [("step", 1), ("epoch", 1 / 10), ("seconds", 1 / 7)])
+def test_curves_are_what_was_logged(make, clock, factor):
+    compared = comparison.entries([make(VAE(), 2.0), make(InfoVAE(), 3.0)])
+    drawn = comparison.curves(compared, "distortion", clock)
+    assert [(c.name, c.split) for c in drawn] == [
+        (entry.name, split) for entry in compared for split in ("train", "test")
+    ]
+    for curve, scale in zip(drawn, (2, 2, 3, 3), strict=True):
+        steps = np.arange(1, 51) if curve.split == "train" else np.arange(10, 51, 10)
+        np.testing.assert_allclose(curve.x, steps * factor)
+        np.testing.assert_allclose(curve.y, scale * 2 / steps)
+    assert [c.name for c in comparison.curves(compared, "mmd", splits=["test"])] == [
+        compared[1].name
+    ]
+
+
+def test_a_value_that_is_not_finite_leaves_a_gap(make):
+    run = make(VAE(), steps=1)
+    run.log(fakes.row(2) | {"values": {"total": float("inf")}})
+    [curve] = comparison.curves(comparison.entries([run]), "total")
+    np.testing.assert_array_equal(curve.y, [1, np.nan])
+
+
+def test_rows_are_read_once_and_again_when_there_are_more(make):
+    run = make(VAE(), steps=3)
+    assert state.rows(run) is state.rows(run)
+    run.log(fakes.row(4))
+    with (run.path / "metrics.jsonl").open("a") as log:
+        log.write('{"step": 5}\n{"st')
+    assert [row["step"] for row in state.rows(run)] == [1, 2, 3, 4]
+
+
+def test_a_path_takes_the_test_rows_that_hold_both(make):
+    run = make(VAE(), 5.0)
+    run.log(fakes.row(60, "test") | {"values": {"rate": 1.0}})
+    [path] = comparison.paths(comparison.entries([run]), "rate", "distortion")
+    steps = np.arange(10, 51, 10)
+    np.testing.assert_allclose(path.x, 15 / steps)
+    np.testing.assert_allclose(path.y, 10 / steps)
+    np.testing.assert_allclose(path.epoch, steps / 10)
+
+
+def test_the_rate_is_information_and_marginal_kl_as_measured(make):
+    run = make(VAE())
+    run.save_evaluation(
+        {
+            "mutual_information": measured(2.5, error=0.1),
+            "marginal_kl": measured(0.5, error=0.2),
+        }
+    )
+    [point] = comparison.surgery(comparison.entries([run, make(BetaVAE())]))
+    assert (point.x.tolist(), point.y.tolist(), point.errors) == ([0.5], [2.5], (0.2, 0.1))
+
+
+@pytest.mark.parametrize("own", ["mutual_information", "marginal_kl"])
+def test_the_rate_is_information_and_marginal_kl_as_a_critic_has_them(make, own):
+    run = make(InfoMaxVAE(), steps=0)
+    for step, value in ((10, 1.0), (20, 1.5)):
+        run.log(fakes.row(step, "test") | {"values": {"rate": 2.0 * step, own: value}})
+    [path] = comparison.surgery(comparison.entries([run]))
+    np.testing.assert_allclose(path.x + path.y, [20, 40])
+    np.testing.assert_allclose(path.y if own == "mutual_information" else path.x, [1.0, 1.5])
+    assert "critic" in path.name
+
+
+def test_the_table_holds_what_was_measured_and_what_was_logged_last(make):
+    first, second = make(VAE(), 2.0), make(InfoVAE(), 3.0)
+    first.save_evaluation(
+        {
+            "distortion": measured(20.0, error=0.5),
+            "mutual_information": measured(1.0, low=0.5, high=1.5, cap=9.0, step=10),
+        }
+    )
+    table = comparison.table(comparison.entries([first, second]))
+    names = [column.name for column in table.columns]
+    assert names[:2] == ["distortion", "mutual_information"]
+    assert set(names[2:]) == {f"logged_{name}" for name in fakes.QUANTITIES}
+    columns = {column.name: column for column in table.columns}
+    assert columns["distortion"].better == METRICS["distortion"].better
+    assert columns["distortion"].unit == METRICS["distortion"].unit
+    assert str(table.rows[0].cell(columns["distortion"])) == "20.00 ± 0.50"
+    assert str(table.rows[0].cell(columns["mutual_information"])) == "1.00 [0.500, 1.50]*"
+    assert not table.rows[1].cell(columns["distortion"]).known
+    assert table.rows[1].cell(columns["logged_rate"]).value == pytest.approx(9 / 50)
+    assert table.best(columns["logged_distortion"]) == {0}
+    assert table.best(columns["logged_total"]) == set()  # objectives' totals do not compare
+    second.save_evaluation({"distortion": measured(10.0)})
+    table = comparison.table(comparison.entries([first, second]))
+    assert "logged_distortion" not in [column.name for column in table.columns]
+    assert "logged_rate" in [column.name for column in table.columns]
+
+
+def test_facts_that_all_runs_share_are_said_once(make):
+    pair = comparison.entries([make(VAE(), training={"seed": 1}), make(BetaVAE())])
+    shared, table = comparison.common(pair), comparison.table(pair)
+    assert shared["Data"] == "digits"
+    assert table.facts == ["Objective", "Seed"]
+    assert [row.facts["Seed"] for row in table.rows] == ["1", "0"]
+    assert comparison.common(pair[:1]) == {}
+    assert comparison.table(pair[:1]).rows[0].facts["Data"] == "digits"
+
+
+def test_runs_whose_distortions_mean_different_things_are_said(make):
+    likelihood = {"model": {"likelihood": "gaussian"}}
+    made = [make(VAE()), make(VAE(), **likelihood), make(VAE(), data={"name": "mnist"})]
+    a, b, c = comparison.entries(made)
+    assert comparison.disagreements([a, a]) == []
+    assert comparison.disagreements([a, b]) == ["likelihood"]
+    assert comparison.disagreements([a, b, c]) == ["data set", "likelihood"]
+
+
+def test_a_broken_run_is_compared_as_far_as_it_goes(make):
+    run = make(VAE(), label="broken")
+    (run.path / "config.json").write_text("{")
+    compared = comparison.entries([run, make(VAE())])
+    assert comparison.table(compared).rows[0].name == run.id
+    assert comparison.disagreements(compared)
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 5])
+def test_clouds_are_the_newest_codes_on_the_plane_that_is_drawn(make, dimensions):
+    run, arrays = make(VAE()), fakes.snapshot(dimensions)
+    assert comparison.clouds(comparison.entries([run])) == []
+    run.save_snapshot(1, fakes.snapshot(dimensions, seed=1))
+    run.save_snapshot(2, arrays)
+    [cloud] = comparison.clouds(comparison.entries([run]))
+    expected = arrays["mean"] @ arrays["plane"] if dimensions > 2 else arrays["mean"]
+    np.testing.assert_allclose(cloud.x, expected[:, 0])
+    np.testing.assert_allclose(cloud.y, expected[:, 1] if dimensions > 1 else arrays["label"])
+    assert cloud.axes[0] == ("PC 1" if dimensions > 2 else "z₁")
