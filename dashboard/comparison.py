@@ -107,6 +107,18 @@ def _names(lines: Sequence[state.Summary]) -> list[str]:
     ]
 
 
+def choices(lines: Sequence[state.Summary]) -> dict[str, str]:
+    """What a list of choices calls each run, by its id: the same at all times, and no two alike."""
+    texts = {
+        line.run.id: " · ".join(
+            filter(None, (words.short(line.label, 40), _objective(line), line.data))
+        )
+        for line in lines
+    }
+    shared = Counter(texts.values())
+    return {id: text if shared[text] == 1 else f"{text} · {id}" for id, text in texts.items()}
+
+
 def _objective(line: state.Summary) -> str:
     return "" if line.problem else " ".join(words.objective(line.objective)).strip()
 

@@ -23,14 +23,6 @@ root = runs.default_root()
 state.settle("compare")
 
 
-def called(id: str) -> str:
-    """A run as the list of choices names it."""
-    line = state.summary(runs.Run(root / id))
-    objective = " ".join(words.objective(line.objective)).strip()
-    when = "" if line.label else words.ago(line.age)
-    return " · ".join(filter(None, (words.short(line.label, 40), objective, line.data, when)))
-
-
 def figure(drawn: object, name: str, alt: str) -> None:
     """A figure, and a button that saves it as a page of its own."""
     picture = st.session_state.get("compare.picture") or "svg"
@@ -47,12 +39,12 @@ def save(label: str, content: object, name: str) -> None:
 
 
 absent = state.runs_in_view(root, CHOSEN)
-listed = [run.id for run in runs.list_runs(root)]
+listed = comparison.choices(state.summaries(root))
 ids = st.multiselect(
     "Runs to compare",
-    listed,
+    list(listed),
     key=CHOSEN,
-    format_func=called,
+    format_func=lambda id: listed.get(id, id),
     max_selections=MOST,
     placeholder="Choose by label, objective or data" if listed else "No runs yet",
     disabled=not listed,

@@ -47,6 +47,14 @@ def test_runs_are_told_apart_by_name_and_by_marker(make):
     assert alone[0].name == "two"
 
 
+def test_a_list_of_choices_never_names_two_runs_alike(make):
+    made = [make(VAE()), make(VAE()), make(VAE(), label="one")]
+    listed = comparison.choices([state.summary(run) for run in made])
+    assert list(listed) == [run.id for run in made]
+    assert len(set(listed.values())) == 3
+    assert listed[made[2].id] == "one · VAE · digits"
+
+
 def test_quantities_are_those_of_all_runs_with_label_and_unit(make):
     known = comparison.quantities(comparison.entries([make(VAE()), make(InfoVAE())]))
     assert list(known) == ["total", "distortion", "rate", "mmd"]
