@@ -15,6 +15,7 @@ from dashboard.tables import Cell, Column, Row, Table
 from infovae_core.metrics import METRICS
 from infovae_core.runs import Run
 
+BETWEEN = " · "  # parts of a label
 CLOCKS = {"step": "step", "epoch": "epoch", "seconds": "seconds of training"}
 SPLITS = ("train", "test")
 NATS = "nats per image"
@@ -52,6 +53,11 @@ class Entry:
     def settings(self) -> str:
         """The objective with its coefficients, as plain text."""
         return _objective(self.summary)
+
+    @property
+    def subtitle(self) -> str:
+        """The objective, where the name does not say it."""
+        return _said_besides(self.name, self.summary)
 
 
 class Curve(NamedTuple):
@@ -98,11 +104,19 @@ def entries(runs: Iterable[Run]) -> list[Entry]:
 
 
 def _names(lines: Sequence[state.Summary]) -> list[str]:
-    """Labels, or else objectives; those that several runs share get the end of the id."""
-    names = [words.short(line.label or _objective(line) or line.run.id, 40) for line in lines]
-    shared = Counter(names)
+    """Labels without the beginning that all share, or else objectives; names that several runs
+    would have get the end of the id.
+    """
+    parts = [line.label.split(BETWEEN) for line in lines]
+    begun = min(map(len, parts), default=1) - 1 if len(lines) > 1 else 0
+    begun = next((i for i in range(begun) if len({part[i] for part in parts}) > 1), begun)
+    names = [
+        words.short(BETWEEN.join(part[begun:]) or _objective(line) or line.run.id, 40)
+        for line, part in zip(lines, parts, strict=True)
+    ]
+    counts = Counter(names)
     return [
-        name if shared[name] == 1 else f"{name} · {line.run.id[-4:]}"
+        name if counts[name] == 1 else f"{name}{BETWEEN}{line.run.id[-4:]}"
         for name, line in zip(names, lines, strict=True)
     ]
 
@@ -110,13 +124,19 @@ def _names(lines: Sequence[state.Summary]) -> list[str]:
 def choices(lines: Sequence[state.Summary]) -> dict[str, str]:
     """What a list of choices calls each run, by its id: the same at all times, and no two alike."""
     texts = {
-        line.run.id: " · ".join(
-            filter(None, (words.short(line.label, 40), _objective(line), line.data))
+        line.run.id: BETWEEN.join(
+            filter(None, (words.short(line.label, 60), _said_besides(line.label, line), line.data))
         )
         for line in lines
     }
     shared = Counter(texts.values())
-    return {id: text if shared[text] == 1 else f"{text} · {id}" for id, text in texts.items()}
+    return {id: text if shared[text] == 1 else f"{text}{BETWEEN}{id}" for id, text in texts.items()}
+
+
+def _said_besides(name: str, line: state.Summary) -> str:
+    """The objective, unless the name says it already."""
+    objective = _objective(line)
+    return "" if objective in name else objective
 
 
 def _objective(line: state.Summary) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
 from pydantic import ValidationError
 
-from dashboard import experiments, forms, state, words
-from dashboard.experiments import Contender
+from dashboard import forms, state, words
+from dashboard.experiments import Contender, describe, side_by_side
 from infovae_core import runs
 from infovae_core.config import RunConfig
-from infovae_core.objectives import OBJECTIVES, Objective
+from infovae_core.objectives import OBJECTIVES
 
 KEYS = "contenders"  # in the session: the keys of their forms, one for each
 MADE = "contenders.made"  # how many there have been
@@ -20,11 +21,10 @@ FORM = "form"  # stands for the settings of the page Train
 ABREAST = 4
 
 
-def draw(root: Path, chosen: list[str], key: str) -> None:
-    """Objectives, the settings that they share, and the button that trains them.
+def draw(root: Path, chosen: list[str], train: Callable[[list[RunConfig]], None]) -> None:
+    """Objectives, the settings that they share, and the button with which to `train` them.
 
-    `chosen` are runs whose settings may be taken; `key` is of the widget that says which runs are
-    compared: it is given the new ones.
+    The settings may be those of the `chosen` runs.
     """
     keys = _keys()
     drawn = []
@@ -48,32 +48,36 @@ def draw(root: Path, chosen: list[str], key: str) -> None:
             format_func=lambda id: _called(root, id),
             width=380,
         )
-        st.number_input(
+        repeats = st.number_input(
             "Seeds",
             min_value=1,
             max_value=20,
             key=REPEATS,
+            persist_state="session",
             width=120,
             help="Runs of each objective. Those of one seed begin with the same weights and see "
             "the same batches in the same order.",
         )
-        st.text_input("Labels begin with", "comparison", key=PREFIX, width=220)
-        base = _base(root, source)
-        objectives = [form.value.objective for form in drawn if form.value]
+        prefix = st.text_input(
+            "Labels begin with", "comparison", key=PREFIX, persist_state="session", width=220
+        )
+        base, objectives = (
+            _base(root, source),
+            [form.value.objective for form in drawn if form.value],
+        )
         sound = base is not None and len(objectives) == len(drawn)
-        count = len(set(objectives)) * int(st.session_state[REPEATS])
+        configs = side_by_side(base, objectives, int(repeats), prefix) if sound else []
         st.button(
-            f"Train {count} runs" if count > 1 else "Train 1 run",
+            "Train 1 run" if len(configs) == 1 else f"Train {len(configs)} runs",
             key="train",
             type="primary",
             icon=":material/play_arrow:",
             disabled=not sound,
-            on_click=_train,
-            args=(root, base, objectives, key),
+            on_click=lambda: train(configs),
             help=None if sound else "A setting is wrong, here or on the page Train.",
         )
     if base is not None:
-        st.caption(words.plain(experiments.describe(base)))
+        st.caption(words.plain(describe(base)))
 
 
 def _keys() -> list[str]:
@@ -121,13 +125,3 @@ def _base(root: Path, source: str) -> RunConfig | None:
         return state.settings(runs.Run(root / source))
     except (runs.RunError, ValidationError):
         return None
-
-
-def _train(root: Path, base: RunConfig, objectives: list[Objective], key: str) -> None:
-    """Queue them, and compare them from now on; a second click of the same says nothing new."""
-    repeats, prefix = int(st.session_state[REPEATS]), st.session_state[PREFIX]
-    configs = experiments.side_by_side(base, objectives, repeats, prefix)
-    newest = next(iter(runs.list_runs(root)), None)
-    if not state.just_started(newest, configs[-1]):
-        created = state.attempt(experiments.launch, root, configs)
-        st.session_state[key] = [run.id for run in created or []]

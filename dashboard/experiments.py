@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from dashboard import words
+from dashboard.comparison import BETWEEN
 from infovae_core import runs, worker
 from infovae_core.config import AnyObjective, RunConfig
 from infovae_core.objectives import VAE, Objective
@@ -69,4 +70,4 @@ def _label(prefix: str, objective: Objective, seed: int | None) -> str:
     """The common prefix, then what tells this run from the others."""
     what = " ".join(words.objective(objective.model_dump(mode="json"))).strip()
     parts = (prefix.strip(), what, "" if seed is None else f"seed {seed}")
-    return " · ".join(filter(None, parts))[-200:]
+    return BETWEEN.join(filter(None, parts))[-200:]

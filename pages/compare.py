@@ -2,12 +2,13 @@
 
 import streamlit as st
 
-from dashboard import comparison, contenders, grid, state, tables, words
+from dashboard import comparison, contenders, experiments, grid, state, tables, words
 from dashboard.figures import compare as figures
 from dashboard.live import planes
 from infovae_core import runs
+from infovae_core.config import RunConfig
 
-CHOSEN = "compare.runs"
+CHOSEN, FORM = "compare.runs", "compare.form"
 MOST = 12  # runs at once: as many as there are markers
 EXPORTS = {
     "CSV": (tables.to_csv, "csv"),
@@ -21,6 +22,15 @@ MARKS = (
 
 root = runs.default_root()
 state.settle("compare")
+
+
+def train(configs: list[RunConfig]) -> None:
+    """Queue them, and compare them from now on; a second click says nothing new."""
+    newest = next(iter(runs.list_runs(root)), None)
+    if not state.just_started(newest, configs[-1]):
+        created = state.attempt(experiments.launch, root, configs)
+        st.session_state[CHOSEN] = [run.id for run in created or []]
+        st.session_state[FORM] = not created
 
 
 def figure(drawn: object, name: str, alt: str) -> None:
@@ -60,12 +70,14 @@ if not ids:
         icon=":material/compare_arrows:",
     )
 with st.expander(
-    "Train these objectives on the same data, seed and batches",
+    "Train objectives on the same data, seed and batches",
     expanded=not ids,
     icon=":material/model_training:",
-    key="training",
-):
-    contenders.draw(root, ids, CHOSEN)
+    key=FORM,
+    on_change="rerun",
+) as form:
+    if form.open:
+        contenders.draw(root, ids, train)
 if not ids:
     st.stop()
 

@@ -205,11 +205,14 @@ def test_training_creates_runs_that_differ_in_their_objective_alone(root):
     assert all(run.state == "queued" for run in runs.list_runs(root))
     assert compare.query_params["runs"].split(",") == [r.id for r in reversed(runs.list_runs(root))]
     assert len(compare.get("progress")) == 8
+    assert not compare.button  # the form makes room
 
 
 def test_settings_can_be_those_of_a_chosen_run(root):
     run = trained(root, BetaVAE(), data={"limit": 300}, training={"seed": 11, "batch_size": 64})
     page = opened(run)
+    page.session_state["compare.form"] = True
+    drawn(page.run())
     page.selectbox(key="contenders.base").set_value(run.id)
     drawn(page.run())
     assert "seed 11" in texts(page)
@@ -246,6 +249,8 @@ def test_a_wrong_setting_trains_nothing(root):
 def test_a_double_click_trains_once(root):
     page = opened()
     page.button(key="train").click().run()
+    page.session_state["compare.form"] = True
+    drawn(page.run())
     drawn(page.button(key="train").click().run())
     assert len(runs.list_runs(root)) == len(OBJECTIVES)
 

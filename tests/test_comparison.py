@@ -47,12 +47,29 @@ def test_runs_are_told_apart_by_name_and_by_marker(make):
     assert alone[0].name == "two"
 
 
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (["a · VAE", "a · β-VAE"], ["VAE", "β-VAE"]),
+        (["a · b · x", "a · b · y"], ["x", "y"]),
+        (["a · x · 0", "a · y · 0"], ["x · 0", "y · 0"]),
+        (["a · x", "a"], ["a · x", "a"]),
+        (["a · x"], ["a · x"]),
+    ],
+)
+def test_what_all_labels_begin_with_is_left_out(make, labels, names):
+    compared = comparison.entries([make(VAE(), label=label, steps=0) for label in labels])
+    assert [entry.name for entry in compared] == names
+
+
 def test_a_list_of_choices_never_names_two_runs_alike(make):
     made = [make(VAE()), make(VAE()), make(VAE(), label="one")]
     listed = comparison.choices([state.summary(run) for run in made])
     assert list(listed) == [run.id for run in made]
     assert len(set(listed.values())) == 3
     assert listed[made[2].id] == "one · VAE · digits"
+    said = comparison.choices([state.summary(make(VAE(), label="lecture · VAE"))])
+    assert list(said.values()) == ["lecture · VAE · digits"]
 
 
 def test_quantities_are_those_of_all_runs_with_label_and_unit(make):

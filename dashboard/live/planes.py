@@ -33,7 +33,7 @@ def show(compared: Iterable[Entry], key: str) -> Any:
                     "name": entry.name,
                     "glyph": entry.look.glyph,
                     "color": entry.look.colour,
-                    "objective": entry.settings,
+                    "objective": entry.subtitle,
                     "data": entry.summary.data,
                 }
                 for entry in compared

@@ -70,7 +70,7 @@ export class LinkedPlane {
     this.run = run;
     write(this.find("h3 i"), run.glyph);
     write(this.find(".name"), run.name);
-    write(this.find(".objective"), run.objective === run.name ? "" : run.objective);
+    write(this.find(".objective"), run.objective);
     this.element.style.setProperty("--color", run.color);
     this.element.dataset.run = run.id;
     this.#hintAt("");
