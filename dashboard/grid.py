@@ -11,6 +11,7 @@ from pandas.io.formats.style import Styler
 from dashboard.palette import Look
 from dashboard.tables import Table
 
+MARKER = " "  # the head of the column of markers
 BEST = "★ "  # before the best of a column; never colour alone
 
 
@@ -22,6 +23,7 @@ def show(table: Table, looks: Sequence[Look], key: str) -> None:
         )
         for column in table.columns
     }
+    settings[MARKER] = st.column_config.TextColumn(width=30)
     st.dataframe(
         styled(table, looks),
         key=key,
@@ -33,8 +35,8 @@ def show(table: Table, looks: Sequence[Look], key: str) -> None:
 
 
 def styled(table: Table, looks: Sequence[Look]) -> Styler:
-    """Values as numbers, written as the cells write themselves; runs in their colours."""
-    names = [f"{look.glyph} {row.name}" for look, row in zip(looks, table.rows, strict=True)]
+    """Values as numbers, written as the cells write themselves; markers in the runs' colours."""
+    said = {MARKER: [look.glyph for look in looks], "Run": [row.name for row in table.rows]}
     facts = {name: [row.facts.get(name, "") for row in table.rows] for name in table.facts}
     values = {
         column.head: [
@@ -42,10 +44,10 @@ def styled(table: Table, looks: Sequence[Look]) -> Styler:
         ]
         for column in table.columns
     }
-    frame = pd.DataFrame({"Run": names} | facts)
+    frame = pd.DataFrame(said | facts)
     for head, numbers in values.items():
         frame[head] = pd.array(numbers, dtype="Float64")
-    style = frame.style.apply(lambda _: [f"color: {look.colour}" for look in looks], subset=["Run"])
+    style = frame.style.apply(lambda _: [f"color: {look.colour}" for look in looks], subset=[MARKER])
     for column in table.columns:
         best = table.best(column)
         for i, row in enumerate(table.rows):

@@ -189,7 +189,7 @@ def _trail(path: Path, said: tuple[str, str, str]) -> list[go.Scatter]:
             mode="lines+markers",
             line={"color": colour, "width": 1.5},
             marker={"size": 3, "color": colour},
-            opacity=0.7,
+            opacity=0.55,
             **common,
         ),
         go.Scatter(
