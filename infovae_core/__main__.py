@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 from pydantic import ValidationError
 
-from infovae_core import dispatch, knobs, options, runs, worker
+from infovae_core import dispatch, knobs, metrics, options, results, runs, worker
 from infovae_core.dispatch import Claim
+from infovae_core.metrics import METRICS, Estimate
 from infovae_core.runs import Run, RunError
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def main(args: Sequence[str]) -> int:
             return train_here(run_at(command.run))
         if isinstance(command, options.Repeat):
             return train_here(knobs.repeat(run_at(command.run)))
+        if isinstance(command, options.Evaluate):
+            return evaluate_here(run_at(command.run), command)
         return train_here(runs.create(command.runs, command.values))
     except (options.UsageError, RunError) as error:
         tell(f"error: {error}")
@@ -72,6 +75,50 @@ def train_here(run: Run) -> int:
         tell("; ".join(filter(None, [f"{ending} at epoch {progress(run)}", last_values(run)])))
     print(run.path)
     return {"finished": 0, "failed": 1}.get(ending, 130)
+
+
+def evaluate_here(run: Run, asked: options.Evaluate) -> int:
+    """Measure `run` in this process, at once; print a table of what was measured."""
+    try:
+        names = metrics.choose(asked.metrics)
+    except ValueError as error:
+        raise options.UsageError(str(error)) from error
+    with dispatch.reserve(run), closing(EvaluationBar()) as watch:
+        dispatch.check_evaluable(run)
+        run.withdraw("cancel")
+        run.begin_evaluation(names=names, seed=asked.seed)
+        ending = worker.evaluate(run, watch)
+    if ending == "failed":
+        tell(f"failed: {run.evaluation_error}; the traceback is in {run.path / 'worker.log'}")
+    else:
+        known = run.evaluation
+        print(*results.table({n: known[n] for n in names if n in known}), sep="\n")
+    return {"finished": 0, "failed": 1}.get(ending, 130)
+
+
+class EvaluationBar:
+    """Progress of an evaluation: a bar in a terminal, else a line for each metric."""
+
+    def __init__(self) -> None:
+        self.bar: tqdm | None = None
+
+    def __call__(self, name: str, estimate: Estimate | None, share: float) -> None:
+        from tqdm import tqdm
+
+        if sys.stderr.isatty():
+            if self.bar is None:
+                layout = "{desc} {percentage:3.0f} %|{bar}| {elapsed}"
+                self.bar = tqdm(total=1.0, bar_format=layout)
+            self.bar.set_description_str(METRICS[name].title, refresh=False)
+            self.bar.update(share - self.bar.n)
+        elif estimate is not None:
+            tell(f"{METRICS[name].title}: {results.with_error(estimate.value, estimate.error)}")
+
+    def close(self) -> None:
+        """Take the bar away: the table comes in its place."""
+        if self.bar is not None:
+            self.bar.leave = False
+            self.bar.close()
 
 
 def wait_for_turn(run: Run, writer: FileLock) -> Claim | None:

@@ -63,14 +63,15 @@ class Estimate:
 def choose(names: Iterable[str]) -> list[str]:
     """Names of metrics in the order of `METRICS`; "all" and "cheap" stand for as many as that says.
 
-    Raises: ValueError for a name that is neither.
+    Raises: ValueError for a name that is neither, and for none at all.
     """
     asked = set(names)
     groups = {"all": set(METRICS), "cheap": {m.name for m in METRICS.values() if m.cost == "cheap"}}
-    if unknown := asked - set(METRICS) - set(groups):
+    unknown = asked - set(METRICS) - set(groups)
+    if unknown or not asked:
         raise ValueError(
             f"a metric must be all, cheap or one of {', '.join(METRICS)}, "
-            f"got {', '.join(sorted(unknown))}; choose from these"
+            f"got {', '.join(sorted(unknown)) or 'none'}; choose from these"
         )
     wanted = asked.union(*(groups[name] for name in asked & set(groups)))
     return [name for name in METRICS if name in wanted]
