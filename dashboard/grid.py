@@ -23,7 +23,8 @@ def show(table: Table, looks: Sequence[Look], key: str) -> None:
         )
         for column in table.columns
     }
-    settings[MARKER] = st.column_config.TextColumn(width=30)
+    settings[MARKER] = st.column_config.TextColumn(width=30, pinned=True)
+    settings["Run"] = st.column_config.TextColumn(pinned=True)
     st.dataframe(
         styled(table, looks),
         key=key,
@@ -47,7 +48,9 @@ def styled(table: Table, looks: Sequence[Look]) -> Styler:
     frame = pd.DataFrame(said | facts)
     for head, numbers in values.items():
         frame[head] = pd.array(numbers, dtype="Float64")
-    style = frame.style.apply(lambda _: [f"color: {look.colour}" for look in looks], subset=[MARKER])
+    style = frame.style.apply(
+        lambda _: [f"background-color: {look.colour}" for look in looks], subset=[MARKER]
+    )
     for column in table.columns:
         best = table.best(column)
         for i, row in enumerate(table.rows):

@@ -1,6 +1,6 @@
 """The table of metrics: a row for each run, a column for each metric, and how it is exported.
 
-Standard library only: what it takes are strings and numbers, what it gives is text.
+What it takes are strings and numbers, what it gives is text.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import csv
 import io
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from dashboard import words
@@ -95,7 +95,7 @@ class Cell:
         text = number(self.value)
         if self.error:
             text = with_error(self.value, self.error)
-        elif self.low is not None and self.high is not None:
+        elif None not in (self.low, self.high) and self.low < self.high:
             text = f"{text} [{number(self.low)}, {number(self.high)}]"
         return f"{text}{' ⊤' if self.capped else ''}{'*' if self.stale else ''}"
 
@@ -134,6 +134,24 @@ class Table:
     def facts(self) -> list[str]:
         """What is said of some run before its metrics."""
         return list(dict.fromkeys(name for row in self.rows for name in row.facts))
+
+    def without(self, names: Container[str]) -> Table:
+        """The table without the columns called so."""
+        return replace(self, columns=[c for c in self.columns if c.name not in names])
+
+    def notes(self) -> list[tuple[str, str, str]]:
+        """What estimates leave out: titles of columns, names of runs, and the note they share."""
+        found: dict[str, tuple[list[str], list[str]]] = {}
+        for column in self.columns:
+            for row in self.rows:
+                if note := row.cell(column).note:
+                    titles, names = found.setdefault(note, ([], []))
+                    titles.append(column.title)
+                    names.append(row.name)
+        return [
+            (", ".join(dict.fromkeys(titles)), ", ".join(dict.fromkeys(names)), note)
+            for note, (titles, names) in found.items()
+        ]
 
 
 def number(value: float) -> str:

@@ -2,13 +2,23 @@
 
 import streamlit as st
 
-from dashboard import comparison, contenders, experiments, grid, state, tables, words
+from dashboard import (
+    comparison,
+    contenders,
+    evaluations,
+    experiments,
+    grid,
+    scores,
+    state,
+    tables,
+    words,
+)
 from dashboard.figures import compare as figures
 from dashboard.live import planes
 from infovae_core import runs
 from infovae_core.config import RunConfig
 
-CHOSEN, FORM = "compare.runs", "compare.form"
+CHOSEN, FORM, LEFT_OUT = "compare.runs", "compare.form", "compare.left out"
 MOST = 12  # runs at once: as many as there are markers
 EXPORTS = {
     "CSV": (tables.to_csv, "csv"),
@@ -37,7 +47,7 @@ def figure(drawn: object, name: str, alt: str) -> None:
     """A figure, and a button that saves it as a page of its own."""
     picture = st.session_state.get("compare.picture") or "svg"
     st.plotly_chart(drawn, key=name, config=figures.camera(name, picture), alt=alt)
-    save("HTML", lambda: figures.html(drawn, name), f"{name}.html")
+    save("HTML", lambda: figures.html(drawn, name, alt), f"{name}.html")
 
 
 def save(label: str, content: object, name: str) -> None:
@@ -82,37 +92,48 @@ if not ids:
     st.stop()
 
 chosen = [runs.Run(root / id) for id in ids]
-busy = any(run.state in runs.ACTIVE for run in chosen)
+compared = comparison.entries(chosen)
+busy = bool(evaluations.bars(compared))
+following = busy and st.session_state.get("compare.follow", True)
 
 
 @st.fragment(run_every=1 if busy else None)
 def progress() -> None:
-    """How far the runs are that train or wait; the page runs again once none does."""
-    active = [entry for entry in comparison.entries(chosen) if entry.summary.state in runs.ACTIVE]
-    if busy and not active:
+    """How far the runs are that train, wait or are evaluated; the page runs again after that."""
+    if not evaluations.progress(comparison.entries(chosen)) and busy:
         st.rerun()
-    for start in range(0, len(active), 4):
-        for cell, entry in zip(st.columns(4), active[start : start + 4], strict=False):
-            status = entry.summary.status
-            step, steps = status["step"] or 0, status["steps"] or 1
-            epochs = f"epoch {words.number(status['epoch'])} of {words.number(status['epochs'])}"
-            said = epochs if step else entry.summary.state
-            cell.progress(min(step / steps, 1.0), f":small[{words.plain(entry.title)} · {said}]")
 
 
 @st.fragment(run_every=3 if busy else None)
 def metrics() -> None:
     """The table, and its exports."""
     compared = comparison.entries(chosen)
-    table = comparison.table(compared)
+    everything = scores.table(compared)
+    table = everything.without(st.session_state.get(LEFT_OUT, ()))
     grid.show(table, [entry.look for entry in compared], key="table")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(MARKS)
+        with st.popover("Columns", type="tertiary"):
+            titles = {column.name: column.head for column in everything.columns}
+            st.pills(
+                "Leave out, also of what is saved",
+                list(titles),
+                selection_mode="multi",
+                key=LEFT_OUT,
+                format_func=lambda name: titles.get(name, name),
+                persist_state="session",
+            )
         for name, (write, ending) in EXPORTS.items():
             save(name, write(table), f"comparison.{ending}")
+    if notes := table.notes():
+        with st.expander("What the numbers leave out", type="compact"):
+            for titles, names, note in notes:
+                st.markdown(
+                    f":small[**{words.plain(titles)}** ({words.plain(names)}): {words.plain(note)}]"
+                )
 
 
-@st.fragment(run_every=5 if busy else None)
+@st.fragment(run_every=5 if following else None)
 def curves() -> None:
     """A quantity over time."""
     compared = comparison.entries(chosen)
@@ -154,7 +175,7 @@ def curves() -> None:
     )
 
 
-@st.fragment(run_every=5 if busy else None)
+@st.fragment(run_every=5 if following else None)
 def balances() -> None:
     """What is paid against what is got."""
     compared = comparison.entries(chosen)
@@ -175,12 +196,22 @@ def balances() -> None:
             )
 
 
-compared = comparison.entries(chosen)
 progress()
-st.markdown("#### Metrics on held-out images")
-if shared := " · ".join(f"{name} {fact}" for name, fact in comparison.common(compared).items()):
+if busy:
+    st.toggle(
+        "Draw the figures anew as runs go on",
+        value=True,
+        key="compare.follow",
+        persist_state="session",
+        help="Turn it off to keep a zoom.",
+    )
+evaluations.say_failures(compared)
+with st.container(horizontal=True, vertical_alignment="center"):
+    st.markdown("#### Metrics on held-out images", width="content")
+    evaluations.draw(compared)
+if shared := " · ".join(f"{name} {fact}" for name, fact in scores.common(compared).items()):
     st.caption(words.plain(f"All runs: {shared}"))
-if differing := comparison.disagreements(compared):
+if differing := scores.disagreements(compared):
     st.warning(
         f"The runs differ in {' and '.join(differing)}: their distortions and likelihoods do not "
         "compare.",
@@ -190,7 +221,9 @@ metrics()
 st.markdown("#### Where the encoders put the same images")
 planes.show(compared, key="planes")
 save(
-    "HTML", lambda: figures.html(figures.codes(comparison.clouds(compared)), "codes"), "codes.html"
+    "HTML",
+    lambda: figures.html(figures.codes(comparison.clouds(compared)), "codes", "Latent planes"),
+    "codes.html",
 )
 st.markdown("#### Over time")
 curves()

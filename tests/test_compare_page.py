@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard import palette
 from infovae_core import dispatch, runs, worker
 from infovae_core.config import RunConfig
+from infovae_core.metrics import METRICS
 from infovae_core.objectives import OBJECTIVES, VAE, BetaVAE, InfoVAE
 from tests import fakes
 
@@ -129,6 +130,14 @@ def test_measured_values_are_in_the_table_as_numbers_and_as_text(made):
     assert palette.OBJECTIVES["VAE"] in styler.styles
 
 
+def test_columns_can_be_left_out(made):
+    page = opened(*made)
+    page.pills(key="compare.left out").set_value(["logged_rate"])
+    heads = drawn(page.run()).dataframe[0].value.columns
+    assert "rate R, last logged (nats)" not in heads
+    assert "distortion D, last logged (nats)" in heads
+
+
 def test_every_logged_quantity_is_drawn_over_every_clock(made):
     page = opened(*made)
     for name in fakes.QUANTITIES:
@@ -177,6 +186,72 @@ def test_runs_that_wait_or_train_say_how_far_they_are(made, root):
     assert "under way · epoch 5 of 10" in bar.proto.text.replace("\u2060", "")
 
 
+# Evaluating.
+
+
+@pytest.fixture
+def evaluable(made, monkeypatch):
+    """The two runs, with a checkpoint each, and nobody who evaluates them."""
+    monkeypatch.setattr(dispatch, "ensure", lambda root: None)
+    for run in made:
+        (run.path / "checkpoint" / "weights.safetensors").touch()
+    return made
+
+
+def test_runs_are_evaluated_by_the_metrics_chosen(evaluable):
+    page = opened(*evaluable)
+    for cost in ("cheap", "medium", "dear"):
+        names = [name for name, metric in METRICS.items() if metric.cost == cost]
+        pills = page.pills(key=f"evaluations.wanted.{cost}")
+        assert pills.value == (names if cost == "cheap" else [])
+        pills.set_value(names[:1])
+        assert METRICS[names[0]].title in pills.options
+    drawn(page.run())
+    assert page.button(key="evaluate").label == "Evaluate 2 runs"
+    drawn(page.button(key="evaluate").click().run())
+    for run in evaluable:
+        assert run.evaluating["state"] == "waiting"
+        assert [METRICS[n].cost for n in run.evaluating["names"]] == ["cheap", "dear", "medium"]
+    bars = opened(*evaluable).get("progress")  # after a reload
+    assert len(bars) == 2
+    assert all("waits to be evaluated" in bar.proto.text for bar in bars)
+
+
+def test_an_evaluation_says_how_far_it_is_and_can_be_cancelled(evaluable):
+    run = evaluable[0]
+    run.begin_evaluation(names=["elbo", "mine"], seed=0)
+    run.set_evaluating(name="mine", share=0.25)
+    page = opened(*evaluable)
+    [bar] = page.get("progress")
+    assert bar.value == 25
+    assert METRICS["mine"].title in bar.proto.text
+    drawn(page.button(key="cancel").click().run())
+    assert run.requested("cancel")
+
+
+def test_why_an_evaluation_failed_is_said(evaluable):
+    evaluable[0].begin_evaluation(names=["elbo"], seed=0)
+    evaluable[0].end_evaluation("the model must fit; lower batch_size")
+    assert "plain: the model must fit; lower batch_size" in texts(opened(*evaluable))
+
+
+def test_a_run_that_trains_is_not_evaluated(root):
+    page = opened(trained(root, VAE(), "running"))
+    assert page.button(key="evaluate").disabled
+
+
+def test_a_run_without_a_checkpoint_says_so(made):
+    page = opened(*made)
+    drawn(page.button(key="evaluate").click().run())
+    assert "must have been trained to be evaluated" in page.error[0].value
+
+
+def test_what_an_estimate_leaves_out_is_said(made):
+    record = {"value": None, "note": "No sample shows 5: the divergence is infinite.", "step": 100}
+    made[0].save_evaluation({"class_kl": record})
+    assert "(plain): No sample shows 5" in texts(opened(*made))
+
+
 # Training.
 
 
@@ -206,7 +281,7 @@ def test_training_creates_runs_that_differ_in_their_objective_alone(root):
     assert all(run.state == "queued" for run in runs.list_runs(root))
     assert compare.query_params["runs"].split(",") == [r.id for r in reversed(runs.list_runs(root))]
     assert len(compare.get("progress")) == 8
-    assert not compare.button  # the form makes room
+    assert "train" not in {button.key for button in compare.button}  # the form makes room
 
 
 def test_settings_can_be_those_of_a_chosen_run(root):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dashboard import comparison, palette, state
+from dashboard import comparison, palette, scores, state
 from infovae_core import runs
 from infovae_core.config import RunConfig
 from infovae_core.metrics import METRICS
@@ -152,7 +152,7 @@ def test_the_table_holds_what_was_measured_and_what_was_logged_last(make):
             "mutual_information": measured(1.0, low=0.5, high=1.5, cap=9.0, step=10),
         }
     )
-    table = comparison.table(comparison.entries([first, second]))
+    table = scores.table(comparison.entries([first, second]))
     names = [column.name for column in table.columns]
     assert names[:2] == ["distortion", "mutual_information"]
     assert set(names[2:]) == {f"logged_{name}" for name in fakes.QUANTITIES}
@@ -166,36 +166,36 @@ def test_the_table_holds_what_was_measured_and_what_was_logged_last(make):
     assert table.best(columns["logged_distortion"]) == {0}
     assert table.best(columns["logged_total"]) == set()  # objectives' totals do not compare
     second.save_evaluation({"distortion": measured(10.0)})
-    table = comparison.table(comparison.entries([first, second]))
+    table = scores.table(comparison.entries([first, second]))
     assert "logged_distortion" not in [column.name for column in table.columns]
     assert "logged_rate" in [column.name for column in table.columns]
 
 
 def test_facts_that_all_runs_share_are_said_once(make):
     pair = comparison.entries([make(VAE(), training={"seed": 1}), make(BetaVAE())])
-    shared, table = comparison.common(pair), comparison.table(pair)
+    shared, table = scores.common(pair), scores.table(pair)
     assert shared["Data"] == "digits"
     assert table.facts == ["Objective", "Seed"]
     assert [row.facts["Seed"] for row in table.rows] == ["1", "0"]
-    assert comparison.common(pair[:1]) == {}
-    assert comparison.table(pair[:1]).rows[0].facts["Data"] == "digits"
+    assert scores.common(pair[:1]) == {}
+    assert scores.table(pair[:1]).rows[0].facts["Data"] == "digits"
 
 
 def test_runs_whose_distortions_mean_different_things_are_said(make):
     likelihood = {"model": {"likelihood": "gaussian"}}
     made = [make(VAE()), make(VAE(), **likelihood), make(VAE(), data={"name": "mnist"})]
     a, b, c = comparison.entries(made)
-    assert comparison.disagreements([a, a]) == []
-    assert comparison.disagreements([a, b]) == ["likelihood"]
-    assert comparison.disagreements([a, b, c]) == ["data set", "likelihood"]
+    assert scores.disagreements([a, a]) == []
+    assert scores.disagreements([a, b]) == ["likelihood"]
+    assert scores.disagreements([a, b, c]) == ["data set", "likelihood"]
 
 
 def test_a_broken_run_is_compared_as_far_as_it_goes(make):
     run = make(VAE(), label="broken")
     (run.path / "config.json").write_text("{")
     compared = comparison.entries([run, make(VAE())])
-    assert comparison.table(compared).rows[0].name == run.id
-    assert comparison.disagreements(compared)
+    assert scores.table(compared).rows[0].name == run.id
+    assert scores.disagreements(compared)
 
 
 @pytest.mark.parametrize("dimensions", [1, 2, 5])

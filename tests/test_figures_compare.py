@@ -95,6 +95,9 @@ def test_a_path_ends_in_a_marker_with_its_name():
         assert name.text == given.name
     assert ends[0].error_x.array is None
     assert (ends[1].error_x.array[0], ends[1].error_y.array[0]) == (0.1, 0.2)
+    wide = figures.information([path(0, [1], [1], errors=(5, 7))]).layout
+    assert (wide.xaxis.range[0] < -4, wide.xaxis.range[1] > 6) == (True, True)
+    assert (wide.yaxis.range[0] < -6, wide.yaxis.range[1] > 8) == (True, True)
 
 
 def test_names_of_ends_at_one_place_do_not_cover_each_other():
@@ -140,8 +143,9 @@ def test_codes_are_drawn_by_class_on_the_same_axes():
 @pytest.mark.parametrize("format", ["svg", "png"])
 def test_a_figure_is_saved_as_a_picture_or_as_a_page_of_its_own(format):
     assert figures.camera("curves", format)["toImageButtonOptions"]["format"] == format
-    page = figures.html(over_time([curve(0)]), "curves")
+    page = figures.html(over_time([curve(0)]), "curves", "Rate over epochs")
     assert "<script src" not in page
+    assert "Rate over epochs" in page
     assert len(page) > 1_000_000  # plotly itself is in it
 
 

@@ -53,6 +53,7 @@ def test_the_best_of_a_column(better, values, best):
         (Cell(0.00211, error=0.00042, low=1, high=2), "0.00211 ± 0.00042"),
         (Cell(2.0, error=0.0), "2.00"),
         (Cell(2.0, low=1.5, high=2.25), "2.00 [1.50, 2.25]"),
+        (Cell(2.0, low=2, high=2, cap=2), "2.00 ⊤"),
         (Cell(5.88, cap=5.886), "5.88 ⊤"),
         (Cell(5.0, cap=5.886), "5.00"),
         (Cell(5.88, cap=5.886, stale=True), "5.88 ⊤*"),
@@ -121,7 +122,24 @@ def test_latex_is_a_booktabs_tabular_whose_text_stays_text(table):
         assert plain.count("$") % 2 == 0
 
 
+def test_a_column_left_out_is_left_out_of_what_is_saved(table):
+    fewer = table.without(["elbo"])
+    for write in (tables.to_csv, tables.to_latex, tables.to_markdown):
+        assert "Evidence" in write(table)
+        assert "Evidence" not in write(fewer)
+        assert "Error from 100 labels" in write(fewer)
+
+
 def test_units_stand_in_the_heads():
     assert Column("a", "Bits per dimension", "bits per dimension").head.endswith("(bits)")
     assert Column("a", "MMD²", "squared kernel distance").head == "MMD²"
     assert Column("a", "Accuracy", "%").head == "Accuracy (%)"
+
+
+def test_notes_that_estimates_share_are_said_once():
+    columns = [Column("a", "A"), Column("b", "B")]
+    rows = [
+        Row("one", {}, {"a": Cell(1.0, note="bound"), "b": Cell(1.0, note="bound")}),
+        Row("two", {}, {"a": Cell(None, note="infinite"), "b": Cell(2.0, note="bound")}),
+    ]
+    assert Table(columns, rows).notes() == [("A, B", "one, two", "bound"), ("A", "two", "infinite")]

@@ -105,12 +105,14 @@ def codes(clouds: Sequence[Cloud]) -> go.Figure:
                 **place,
             )
         across, up = cloud.axes
-        figure.update_xaxes(title_text=across, range=[-reach, reach], matches="x", **place)
+        figure.update_xaxes(title_text=across, range=[-reach, reach], constrain="domain", **place)
         figure.update_yaxes(title_text=up, **place)
         if up != "class":
             _draw_prior(figure, place)
-            figure.update_yaxes(range=[-reach, reach], **place)
-    return figure.update_layout(template="plotly_white", height=60 + 340 * rows)
+            round = {"scaleanchor": f"x{i + 1}" if i else "x", "constrain": "domain"}
+            figure.update_yaxes(range=[-reach, reach], **round, **place)
+    legend = {"orientation": "h", "y": -0.2 / rows, "itemsizing": "constant"}
+    return figure.update_layout(template="plotly_white", height=160 + 300 * rows, legend=legend)
 
 
 def _draw_prior(figure: go.Figure, place: dict[str, int]) -> None:
@@ -132,10 +134,10 @@ def camera(name: str, format: str) -> dict[str, Any]:
     return {"toImageButtonOptions": picture, "displaylogo": False}
 
 
-def html(figure: go.Figure, title: str) -> str:
+def html(figure: go.Figure, name: str, title: str) -> str:
     """A page of its own, which opens without a network."""
-    page = go.Figure(figure).update_layout(title=title, margin={"t": 60})
-    return page.to_html(include_plotlyjs=True, config=camera(title, "svg"))
+    page = go.Figure(figure).update_layout(title=title, margin={"t": 70})
+    return page.to_html(include_plotlyjs=True, config=camera(name, "svg"))
 
 
 def _plane(
@@ -145,9 +147,8 @@ def _plane(
     figure = _figure(across, up).update_layout(showlegend=False)
     if not paths:
         return figure
-    settled = [slice(int(SETTLED * len(path.x)), None) for path in paths]
-    xs = _range(path.x[late] for path, late in zip(paths, settled, strict=True))
-    ys = _range(path.y[late] for path, late in zip(paths, settled, strict=True))
+    xs = _range(_settled(path, 0) for path in paths)
+    ys = _range(_settled(path, 1) for path in paths)
     figure.add_traces(list(_sums(xs, ys, level)))
     for path in paths:
         figure.add_traces(_trail(path, said))
@@ -203,6 +204,14 @@ def _trail(path: Path, said: tuple[str, str, str]) -> list[go.Scatter]:
             **common,
         ),
     ]
+
+
+def _settled(path: Path, axis: int) -> np.ndarray:
+    """What of a path is to be in view along an axis, the error of its end included."""
+    values = (path.x, path.y)[axis]
+    error = path.errors[axis] if path.errors else 0.0
+    late = values[int(SETTLED * len(values)) :]
+    return np.concatenate([late, values[-1:] - error, values[-1:] + error])
 
 
 def _bar(path: Path, axis: int) -> dict[str, Any] | None:
