@@ -299,7 +299,7 @@ def _stored(run: runs.Run, stamps: tuple) -> Summary:
     )
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=32)
 def _rows(run: runs.Run, stamp: object) -> Sequence[Mapping[str, Any]]:
     whole = {"step", "epoch", "seconds", "split", "values"}
     return [row for row in run.rows() if row.keys() >= whole and isinstance(row["values"], dict)]

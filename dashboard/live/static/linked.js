@@ -1,7 +1,7 @@
 /** The latent plane of one run among several: what is selected in one is marked in all. */
 
 import { medians, range } from "./cloud.js";
-import { drawAxes, drawCircles, drawNames, lanes } from "./codes.js";
+import { drawAxes, drawCircles, drawDensity, drawNames, lanes } from "./codes.js";
 import { Dots } from "./dots.js";
 import { Feed } from "./feed.js";
 import { coordinate, count, subscript } from "./format.js";
@@ -225,6 +225,7 @@ export class LinkedPlane {
     context.beginPath();
     context.rect(left, 0, right - left, bottom);
     context.clip();
+    if (frame.axes === 1) drawDensity(context, frame, this.snapshot, true, theme);
     const selected = this.shared.selected(this.run.data);
     const { labels } = this.snapshot;
     const colors = [...this.classes.map((_, i) => palette[i % palette.length]), theme.muted];
