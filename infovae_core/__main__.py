@@ -150,7 +150,7 @@ class Bar:
             total, done = (n * plan.batch_size for n in (plan.steps, report.state.step - 1))
             self.bar = tqdm(total=total, initial=done, unit=" images", unit_scale=True)
         if report.rows:
-            self.losses |= {row.split: row.values["total"] for row in report.rows}
+            self.losses |= totals(report)
             losses = ", ".join(f"{split} {loss:.4g}" for split, loss in self.losses.items())
             self.bar.set_postfix_str(losses, refresh=False)
             self.bar.set_description(
@@ -164,6 +164,11 @@ class Bar:
             self.bar.close()
 
 
+def totals(report: Report) -> dict[str, float]:
+    """The loss in each row that has one, by split."""
+    return {row.split: row.values["total"] for row in report.rows if "total" in row.values}
+
+
 class Lines:
     """Progress in a log: a line after an epoch, now and then."""
 
@@ -172,7 +177,7 @@ class Lines:
         self.next = 0.0
 
     def __call__(self, report: Report, plan: Plan) -> None:
-        self.losses |= {row.split: row.values["total"] for row in report.rows}
+        self.losses |= totals(report)
         if "test" in self.losses and report.rows and time.monotonic() >= self.next:
             self.next = time.monotonic() + LINES
             losses = ", ".join(f"{split} {loss:.4g}" for split, loss in self.losses.items())

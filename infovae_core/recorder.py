@@ -113,7 +113,7 @@ class Recorder:
                 self._warn(name, state.step, text)
             gaps = dict.fromkeys((*unsound, "total") if unsound else (), math.nan)
             self.run.log(clock | {"split": row.split, "values": row.values | gaps})
-        if not math.isfinite(row.values["total"]):
+        if not math.isfinite(row.values.get("total", 0.0)):  # a row of codes has no loss
             raise self._not_finite(k for k, v in row.values.items() if not math.isfinite(v))
 
     def _warn(self, name: str, step: int, text: str) -> None:
@@ -151,6 +151,8 @@ class Recorder:
 
 def blown_up(row: Row, objective: Objective, images: Dataset) -> dict[str, str]:
     """The terms of a row whose values are no estimate of anything any more, and what to do."""
+    if "total" not in row.values:
+        return {}
     count, said = len(images.train if row.split == "train" else images.test), {}
     for _, term in objective.terms():
         value, limit = row.values[term.name], term.limit(count)

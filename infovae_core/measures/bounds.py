@@ -6,6 +6,7 @@ from torch import Tensor
 
 from infovae_core import critics, intervals
 from infovae_core.critics import Coded
+from infovae_core.data import spread
 from infovae_core.measures.subject import (
     CODES,
     Codes,
@@ -13,7 +14,6 @@ from infovae_core.measures.subject import (
     Progress,
     Subject,
     absent,
-    spread,
 )
 from infovae_core.metrics import Estimate
 from infovae_core.terms import MutualInformation

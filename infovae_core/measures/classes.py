@@ -10,13 +10,13 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from infovae_core import intervals, probes
+from infovae_core.data import spread
 from infovae_core.measures.subject import (
     BLOCK,
     Estimates,
     Progress,
     Subject,
     absent,
-    spread,
 )
 from infovae_core.metrics import Estimate
 from infovae_core.probes import Labelled

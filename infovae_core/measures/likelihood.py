@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from infovae_core import estimators, evidence, intervals
+from infovae_core.data import spread
 from infovae_core.measures.subject import (
     BLOCK,
     Estimates,
@@ -16,7 +17,6 @@ from infovae_core.measures.subject import (
     absent,
     joined,
     of_mean,
-    spread,
 )
 from infovae_core.metrics import Estimate
 

@@ -6,12 +6,12 @@ from functools import cached_property
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Independent
 
 from infovae_core import intervals
-from infovae_core.data import Dataset
+from infovae_core.data import Dataset, spread
 from infovae_core.metrics import Estimate
 from infovae_core.model import VAE, diagonal_normal
 from infovae_core.probes import Labelled, Scale
@@ -93,11 +93,6 @@ class Subject:
         """Whether every pixel is 0 or 1."""
         x = self.data.test.x
         return bool(((x == 0) | (x == 1)).all())
-
-
-def spread(count: int, most: int) -> Int[Tensor, " k"]:
-    """At most so many indices, evenly over all: neighbours may be alike, as in MNIST."""
-    return torch.linspace(0, count - 1, min(count, most)).round().long()
 
 
 def absent(note: str) -> Estimate:
