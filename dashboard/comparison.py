@@ -11,11 +11,14 @@ import numpy as np
 
 from dashboard import palette, state, words
 from dashboard.packing import project
+from infovae_core.metrics import METRICS
 from infovae_core.runs import Run
 
 BETWEEN = " · "  # parts of a label
 CLOCKS = {"step": "step", "epoch": "epoch", "seconds": "seconds of training"}
 SPLITS = ("train", "test")
+SURGERY = ("marginal_kl", "mutual_information")  # the parts of the rate
+CODES = "codes"  # rows of what held-out codes carry, by the names of metrics
 NATS = "nats per image"
 USUAL = {  # of a run that has not said so itself
     "total": ("loss", NATS),
@@ -138,62 +141,79 @@ def _objective(line: state.Summary) -> str:
 
 
 def quantities(compared: Iterable[Entry]) -> dict[str, tuple[str, str]]:
-    """Label and unit of every quantity that some run has logged, in the order of the rows."""
-    found: dict[str, tuple[str, str]] = {}
+    """Label and unit of every quantity that some run has logged; those of codes come last.
+
+    What codes carry has "codes:" before its name, for a term of an objective may be called so too.
+    """
+    terms: dict[str, tuple[str, str]] = {}
+    codes: dict[str, tuple[str, str]] = {}
     for entry in compared:
         said = entry.about.get("quantities", {})
-        for name in dict.fromkeys(name for row in entry.rows for name in row["values"]):
+        for name in _names_in(row for row in entry.rows if row["split"] in SPLITS):
             label, unit = USUAL.get(name, (name.replace("_", " "), ""))
             known = said.get(name, {})
-            found.setdefault(name, (known.get("label", label), known.get("unit", unit)))
-    return found
+            terms.setdefault(name, (known.get("label", label), known.get("unit", unit)))
+        for name in _names_in(row for row in entry.rows if row["split"] == CODES):
+            if metric := METRICS.get(name):
+                codes[f"{CODES}:{name}"] = metric.title, metric.unit
+    codes.pop(f"{CODES}:rate", None)  # all test images say it better
+    return terms | codes
+
+
+def _names_in(rows: Iterable[Mapping[str, Any]]) -> dict[str, None]:
+    return dict.fromkeys(name for row in rows for name in row["values"])
 
 
 def curves(
     compared: Iterable[Entry], quantity: str, clock: str = "step", splits: Sequence[str] = SPLITS
 ) -> list[Curve]:
     """A quantity of each run and split over `clock`, where it was logged; NaN was not finite."""
+    of_codes, _, name = quantity.rpartition(":")
     return [
-        Curve(entry.name, entry.look, split, *_columns(rows, clock, quantity))
+        Curve(entry.name, entry.look, split, *_columns(rows, clock, name))
         for entry in compared
-        for split in splits
-        if (rows := _rows(entry, split, quantity))
+        for split in ((of_codes,) if of_codes else splits)
+        if (rows := _rows(entry, split, name))
     ]
 
 
-def paths(compared: Iterable[Entry], across: str, up: str) -> list[Path]:
-    """Two quantities of each run against each other over the test rows that hold both."""
+def last(entry: Entry) -> dict[str, float | None]:
+    """The newest values of held-out images, by the names of `quantities`."""
+    found = {}
+    for split, prefix in (("test", ""), (CODES, f"{CODES}:")):
+        row = next((row for row in reversed(entry.rows) if row["split"] == split), None)
+        found |= {f"{prefix}{name}": value for name, value in row["values"].items()} if row else {}
+    return found
+
+
+def paths(compared: Iterable[Entry], across: str, up: str, split: str = "test") -> list[Path]:
+    """Two quantities of each run against each other over the rows of `split` that hold both."""
     return [
         Path(entry.name, entry.look, epoch, x, y)
         for entry in compared
-        if (rows := _rows(entry, "test", across, up))
+        if (rows := _rows(entry, split, across, up))
         for epoch, x, y in [_columns(rows, "epoch", across, up)]
     ]
 
 
 def surgery(compared: Iterable[Entry]) -> list[Path]:
-    """KLz across and I up, with R = I + KLz: as measured, else as the run's own critic had it.
-
-    A critic estimates one of the two while it trains; the other is what remains of the rate.
-    """
+    """What the rate was spent on: KLz across, I up; at the end as measured, where it was."""
     found = []
     for entry in compared:
-        measured = entry.run.evaluation
-        across, up = (measured.get(name, {}) for name in ("marginal_kl", "mutual_information"))
-        if across.get("value") is not None and up.get("value") is not None:
-            x, y = (np.array([one["value"]], dtype=float) for one in (across, up))
-            errors = across["error"] or 0.0, up["error"] or 0.0
-            epoch = np.array([entry.summary.status["epoch"] or 0], dtype=float)
-            found.append(Path(entry.name, entry.look, epoch, x, y, errors))
-            continue
-        own = next(
-            (n for n in ("mutual_information", "marginal_kl") if _rows(entry, "test", n)), None
-        )
-        for path in paths([entry], own, "rate") if own else []:
-            x, y = path.y - path.x, path.x
-            if own == "marginal_kl":
-                x, y = y, x
-            found.append(path._replace(name=f"{path.name}, by its critic", x=x, y=y))
+        known = paths([entry], *SURGERY, split=CODES)
+        measured = [entry.run.evaluation.get(name, {}) for name in SURGERY]
+        current = all(one.get("step") == entry.summary.status["step"] for one in measured)
+        if all(one.get("value") is not None for one in measured) and (current or not known):
+            empty = np.array([])
+            before = known[0] if known else Path(entry.name, entry.look, empty, empty, empty)
+            end = (entry.summary.status["epoch"] or 0, *(one["value"] for one in measured))
+            epoch, x, y = (
+                np.append(values, value)
+                for values, value in zip((before.epoch, before.x, before.y), end, strict=True)
+            )
+            errors = tuple(one["error"] or 0.0 for one in measured)
+            known = [before._replace(epoch=epoch, x=x, y=y, errors=errors)]
+        found += known
     return found
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from dashboard import state, words
-from dashboard.comparison import Entry, quantities
+from dashboard import words
+from dashboard.comparison import CODES, Entry, last, quantities
 from dashboard.tables import Cell, Column, Row, Table
 from infovae_core.metrics import METRICS
 
@@ -16,7 +16,10 @@ DECIDING = {  # what must agree for distortions to mean the same
     "likelihood": ("model", "likelihood"),
     "σ of the likelihood": ("model", "sigma"),
 }
-STANDS_IN: dict[str, Any] = {"distortion": "lower", "rate": None}  # until it is measured
+LIKEWISE = (
+    "distortion",
+    "rate",
+)  # logged as they are measured; other terms are the objective's own
 
 
 def table(compared: Sequence[Entry]) -> Table:
@@ -30,11 +33,10 @@ def table(compared: Sequence[Entry]) -> Table:
         for m in METRICS.values()
         if any(m.name in found for found in measured.values())
     ]
-    known = [name for name in STANDS_IN if all(name in found for found in measured.values())]
     logged = [
-        Column(f"logged_{name}", f"{label}, last logged", unit, STANDS_IN.get(name))
-        for name, (label, unit) in quantities(compared).items()
-        if name not in known
+        Column(f"logged_{key}", f"{label}, last logged", unit, *_judged(key))
+        for key, (label, unit) in quantities(compared).items()
+        if not all(_same(key) in found for found in measured.values())
     ]
     facts = [_facts(entry) for entry in compared]
     shared = common(compared)
@@ -90,8 +92,19 @@ def _measured(entry: Entry, found: Mapping[str, Mapping[str, Any]]) -> dict[str,
 
 
 def _logged(entry: Entry) -> dict[str, Cell]:
-    last = state.last_test(entry.run)
-    return {f"logged_{name}": Cell(value) for name, value in last.items()}
+    return {f"logged_{key}": Cell(value) for key, value in last(entry).items()}
+
+
+def _same(key: str) -> str:
+    """The metric that measures what was logged under `key`, or ""."""
+    split, _, name = key.rpartition(":")
+    return name if split == CODES or name in LIKEWISE else ""
+
+
+def _judged(key: str) -> list[Any]:
+    """Where the better values of a logged quantity lie, its symbol and its help, if it has some."""
+    metric = METRICS.get(_same(key))
+    return [metric.better, metric.symbol, metric.help] if metric else []
 
 
 def disagreements(compared: Iterable[Entry]) -> list[str]:

@@ -121,27 +121,53 @@ def test_a_path_takes_the_test_rows_that_hold_both(make):
     np.testing.assert_allclose(path.epoch, steps / 10)
 
 
-def test_the_rate_is_information_and_marginal_kl_as_measured(make):
-    run = make(VAE())
-    run.save_evaluation(
-        {
-            "mutual_information": measured(2.5, error=0.1),
-            "marginal_kl": measured(0.5, error=0.2),
-        }
-    )
-    [point] = comparison.surgery(comparison.entries([run, make(BetaVAE())]))
-    assert (point.x.tolist(), point.y.tolist(), point.errors) == ([0.5], [2.5], (0.2, 0.1))
+def codes_row(step, **values):
+    return fakes.row(step, "codes") | {"values": values}
 
 
-@pytest.mark.parametrize("own", ["mutual_information", "marginal_kl"])
-def test_the_rate_is_information_and_marginal_kl_as_a_critic_has_them(make, own):
-    run = make(InfoMaxVAE(), steps=0)
-    for step, value in ((10, 1.0), (20, 1.5)):
-        run.log(fakes.row(step, "test") | {"values": {"rate": 2.0 * step, own: value}})
+def test_what_codes_carry_is_a_quantity_of_its_own(make):
+    run = make(InfoMaxVAE(), steps=20)
+    run.log(fakes.row(20, "test") | {"values": {"mutual_information": 1.0}})  # the objective's term
+    run.log(codes_row(20, mutual_information=2.0, rate=3.0, unheard_of=4.0))
+    compared = comparison.entries([run])
+    known = comparison.quantities(compared)
+    assert known["codes:mutual_information"] == ("Mutual information", fakes.NATS)
+    assert not {"codes:rate", "codes:unheard_of"} & known.keys()
+    [own] = comparison.curves(compared, "mutual_information")
+    [codes] = comparison.curves(compared, "codes:mutual_information")
+    assert (own.split, own.y.tolist()) == ("test", [1.0])
+    assert (codes.split, codes.y.tolist()) == ("codes", [2.0])
+    assert comparison.last(compared[0]) == {
+        "mutual_information": 1.0,
+        "codes:mutual_information": 2.0,
+        "codes:rate": 3.0,
+        "codes:unheard_of": 4.0,
+    }
+
+
+def test_the_rate_is_information_and_marginal_kl_as_logged_and_then_as_measured(make):
+    run = make(VAE(), steps=50)
+    run.log(codes_row(10, mutual_information=1.0, marginal_kl=0.5))
+    run.log(codes_row(50, mutual_information=2.0, marginal_kl=0.25))
     [path] = comparison.surgery(comparison.entries([run]))
-    np.testing.assert_allclose(path.x + path.y, [20, 40])
-    np.testing.assert_allclose(path.y if own == "mutual_information" else path.x, [1.0, 1.5])
-    assert "critic" in path.name
+    assert (path.x.tolist(), path.y.tolist(), path.errors) == ([0.5, 0.25], [1.0, 2.0], None)
+    for name, value, error in (("mutual_information", 2.5, 0.1), ("marginal_kl", 0.75, 0.2)):
+        run.save_evaluation({name: measured(value, error=error)})
+    [path] = comparison.surgery(comparison.entries([run]))
+    assert (path.x.tolist(), path.y.tolist()) == ([0.5, 0.25, 0.75], [1.0, 2.0, 2.5])
+    assert path.epoch.tolist() == [1, 5, 5]
+    assert path.errors == (0.2, 0.1)
+    fakes.progress(run, 60, "finished")  # it was trained on since
+    [path] = comparison.surgery(comparison.entries([run]))
+    assert path.x.tolist() == [0.5, 0.25]
+
+
+def test_a_run_without_rows_of_codes_is_where_it_was_measured(make):
+    run, other = make(VAE()), make(VAE())
+    for name, value in (("mutual_information", 2.5), ("marginal_kl", 0.75)):
+        run.save_evaluation({name: measured(value, step=10)})
+    [path] = comparison.surgery(comparison.entries([run, other]))
+    assert (path.x.tolist(), path.y.tolist(), path.errors) == ([0.75], [2.5], (0.0, 0.0))
 
 
 def test_the_table_holds_what_was_measured_and_what_was_logged_last(make):
@@ -169,6 +195,13 @@ def test_the_table_holds_what_was_measured_and_what_was_logged_last(make):
     table = scores.table(comparison.entries([first, second]))
     assert "logged_distortion" not in [column.name for column in table.columns]
     assert "logged_rate" in [column.name for column in table.columns]
+    second.log(codes_row(50, mutual_information=2.0, marginal_kl=-0.5))
+    columns = {c.name: c for c in scores.table(comparison.entries([first, second])).columns}
+    assert "logged_codes:mutual_information" in columns  # of the second it was not measured
+    assert columns["logged_codes:marginal_kl"].better == "zero"
+    second.save_evaluation({"mutual_information": measured(2.0)})
+    columns = [c.name for c in scores.table(comparison.entries([first, second])).columns]
+    assert "logged_codes:mutual_information" not in columns
 
 
 def test_facts_that_all_runs_share_are_said_once(make):

@@ -21,7 +21,7 @@ SETTLED = 0.1  # share of a path that may do so
 ROOM = 0.08  # of the range, left free at each side
 LINE = 17  # px from one name to the next
 AWAY = 28  # px from the end of a path to its name
-DASH = {"train": "solid", "test": "dash"}
+DASH = {"train": "solid", "test": "dash", "codes": "dash"}  # dashed is held out
 
 
 def over_time(
