@@ -33,9 +33,10 @@ def table(compared: Sequence[Entry]) -> Table:
         for m in METRICS.values()
         if any(m.name in found for found in measured.values())
     ]
+    known = sorted(quantities(compared).items(), key=lambda item: not _same(item[0]))
     logged = [
         Column(f"logged_{key}", f"{label}, last logged", unit, *_judged(key))
-        for key, (label, unit) in quantities(compared).items()
+        for key, (label, unit) in known  # what does not hang on the objective comes first
         if not all(_same(key) in found for found in measured.values())
     ]
     facts = [_facts(entry) for entry in compared]
