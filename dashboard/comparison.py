@@ -98,8 +98,10 @@ def entries(runs: Iterable[Run]) -> list[Entry]:
 
 
 def _names(lines: Sequence[state.Summary]) -> list[str]:
-    """Labels without the beginning that all share, or else objectives; names that several runs
-    would have get the end of the id.
+    """Labels, or else objectives, no two alike.
+
+    What all labels begin with is left out; a name that several runs would have gets the end of
+    the id.
     """
     parts = [line.label.split(BETWEEN) for line in lines]
     begun = min(map(len, parts), default=1) - 1 if len(lines) > 1 else 0
@@ -204,17 +206,27 @@ def surgery(compared: Iterable[Entry]) -> list[Path]:
         measured = [entry.run.evaluation.get(name, {}) for name in SURGERY]
         current = all(one.get("step") == entry.summary.status["step"] for one in measured)
         if all(one.get("value") is not None for one in measured) and (current or not known):
-            empty = np.array([])
-            before = known[0] if known else Path(entry.name, entry.look, empty, empty, empty)
-            end = (entry.summary.status["epoch"] or 0, *(one["value"] for one in measured))
-            epoch, x, y = (
-                np.append(values, value)
-                for values, value in zip((before.epoch, before.x, before.y), end, strict=True)
-            )
-            errors = tuple(one["error"] or 0.0 for one in measured)
-            known = [before._replace(epoch=epoch, x=x, y=y, errors=errors)]
+            nowhere = np.array([])
+            before = known[0] if known else Path(entry.name, entry.look, *[nowhere] * 3)
+            known = [_measured_end(before, entry.summary.status["epoch"] or 0, *measured)]
         found += known
     return found
+
+
+def _measured_end(path: Path, epoch: float, x: Mapping[str, Any], y: Mapping[str, Any]) -> Path:
+    """The path with one more place, and the errors of that."""
+    return path._replace(
+        epoch=np.append(path.epoch, epoch),
+        x=np.append(path.x, x["value"]),
+        y=np.append(path.y, y["value"]),
+        errors=(x["error"] or 0.0, y["error"] or 0.0),
+    )
+
+
+def ends(paths: Iterable[Path]) -> str:
+    """Where paths end, in words."""
+    places = ((path.name, *map(words.number, (path.x[-1], path.y[-1]))) for path in paths)
+    return "; ".join(f"{name} at {x}, {y}" for name, x, y in places)
 
 
 def _rows(entry: Entry, split: str, *names: str) -> list[Mapping[str, Any]]:

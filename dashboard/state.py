@@ -55,11 +55,11 @@ def run_in_view(root: Path) -> tuple[str | None, runs.Run | None]:
     return asked, find(root, asked) if asked else None
 
 
-def runs_in_view(root: Path, key: str) -> list[str]:
+def runs_in_view(root: Path, key: str, most: int) -> list[str]:
     """Let the widget under `key` say which runs the address lists; the ids of those not here.
 
-    Who comes back from another page finds the runs left behind. Call `view_runs` once the widget
-    has been drawn.
+    It takes no more than `most`. Who comes back from another page finds the runs left behind.
+    Call `view_runs` once the widget has been drawn.
     """
     asked, before = st.query_params.get("runs"), came_from("compare")
     if asked is None and before not in (None, "compare"):
@@ -69,8 +69,8 @@ def runs_in_view(root: Path, key: str) -> list[str]:
     ):
         st.session_state[key] = list(dict.fromkeys(filter(None, asked.split(","))))
     ids = st.session_state.get(key, [])
-    st.session_state[key] = [id for id in ids if find(root, id)]
-    return [id for id in ids if id not in st.session_state[key]]
+    st.session_state[key] = [id for id in ids if find(root, id)][:most]
+    return [id for id in ids if not find(root, id)]
 
 
 def view_runs(ids: Sequence[str]) -> None:

@@ -58,7 +58,7 @@ def save(label: str, content: object, name: str) -> None:
     )
 
 
-absent = state.runs_in_view(root, CHOSEN)
+absent = state.runs_in_view(root, CHOSEN, MOST)
 listed = comparison.choices(state.summaries(root))
 ids = st.multiselect(
     "Runs to compare",
@@ -160,7 +160,9 @@ def curves() -> None:
             selection_mode="multi",
             key="compare.splits",
         )
-        logarithmic = st.toggle("Logarithmic", key="compare.log")
+        logarithmic = st.toggle(
+            "Logarithmic", key="compare.log", help="Values at or below 0 are left out."
+        )
     label, unit = known[quantity]
     figure(
         figures.over_time(
@@ -182,11 +184,12 @@ def balances() -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         paths = comparison.paths(compared, "rate", "distortion")
-        figure(figures.rate_distortion(paths), "rate-distortion", "Distortion against rate")
+        alt = f"Distortion against rate: {comparison.ends(paths)}"
+        figure(figures.rate_distortion(paths), "rate-distortion", alt)
     with right:
         points = comparison.surgery(compared)
         if points:
-            alt = "Mutual information against marginal KL"
+            alt = f"Mutual information against marginal KL: {comparison.ends(points)}"
             figure(figures.information(points), "information", alt)
         else:
             st.info(

@@ -103,6 +103,13 @@ def test_a_run_that_is_not_here_is_said_and_the_others_are_shown(made, id):
     assert page.query_params["runs"] == made[0].id
 
 
+def test_an_address_of_too_many_runs_shows_as_many_as_there_are_markers(root):
+    many = [trained(root, VAE()) for _ in range(len(palette.MARKERS) + 2)]
+    page = opened(*many)
+    assert len(page.dataframe[0].value) == len(palette.MARKERS)
+    assert not page.warning
+
+
 def test_a_run_deleted_meanwhile_is_left_out(made):
     page = opened(*made)
     made[0].delete()

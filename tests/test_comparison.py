@@ -157,6 +157,7 @@ def test_the_rate_is_information_and_marginal_kl_as_logged_and_then_as_measured(
     assert (path.x.tolist(), path.y.tolist()) == ([0.5, 0.25, 0.75], [1.0, 2.0, 2.5])
     assert path.epoch.tolist() == [1, 5, 5]
     assert path.errors == (0.2, 0.1)
+    assert comparison.ends([path]) == "VAE at 0.75, 2.5"
     fakes.progress(run, 60, "finished")  # it was trained on since
     [path] = comparison.surgery(comparison.entries([run]))
     assert path.x.tolist() == [0.5, 0.25]
