@@ -19,10 +19,12 @@ from infovae_core.bounds import guarded_exp
 from infovae_core.model import Pass, diagonal_normal
 from infovae_core.terms import MutualInformation
 
+Critic = Callable[[Tensor, Tensor], Tensor]  # t(x, z) of all that x and z broadcast to
+
 CHECK = 100  # steps between two looks at the images that say when to stop
 PATIENCE = 6  # looks without a better bound after which training ends
 SHIFTS = 64  # codes of other images that each image is paired with in a report
-JUDGED = 1024  # images in such a look
+JUDGED = 2048  # images in such a look
 BLOCK = 512  # images whose pairs are in memory together
 
 
@@ -66,7 +68,7 @@ def fit(
     seed: int,
     steps: int = 3000,
     batch: int = 256,
-    learning_rate: float = 1e-3,
+    learning_rate: float = 3e-4,
     progress: Callable[[float], object] = lambda done: None,
 ) -> Fitted:
     """Train a critic on four fifths of `images`, until the bound on the last fifth falls.
@@ -111,7 +113,7 @@ class Bounded(NamedTuple):
 
 @torch.no_grad()
 def report(
-    term: MutualInformation, critic: nn.Module, p: Pass, group: int, shifts: int = SHIFTS
+    term: MutualInformation, critic: Critic, p: Pass, group: int, shifts: int = SHIFTS
 ) -> Bounded:
     """The bound of a critic on images and a code of each.
 
@@ -129,7 +131,7 @@ def report(
     return Bounded(terms.mean().item(), (terms.std() / math.sqrt(len(terms))).item())
 
 
-def nce_terms(critic: nn.Module, p: Pass, group: int) -> Float[Tensor, " n"]:
+def nce_terms(critic: Critic, p: Pass, group: int) -> Float[Tensor, " n"]:
     """log t_ii − log mean_j exp t_ij of each image, in equal groups of at least `group`."""
     parts = []
     for rows in torch.arange(len(p.x), device=p.x.device).tensor_split(groups(len(p.x), group)):
@@ -144,7 +146,7 @@ def groups(count: int, group: int) -> int:
 
 
 def dual_terms(
-    term: MutualInformation, critic: nn.Module, p: Pass, shifts: int
+    term: MutualInformation, critic: Critic, p: Pass, shifts: int
 ) -> Float[Tensor, " n"]:
     """What each image adds to the bound: their mean is its value, their spread its error.
 

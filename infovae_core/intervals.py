@@ -22,24 +22,34 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     p, weight = successes / n, Z**2 / n
     middle = (p + weight / 2) / (1 + weight)
     half = Z / (1 + weight) * math.sqrt(p * (1 - p) / n + weight / (4 * n))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return (
+        0.0 if successes == 0 else middle - half,
+        1.0 if successes == n else middle + half,
+    )
 
 
-def of_counts(
+def of_unevenness(
     counts: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray], random: np.random.Generator
 ) -> tuple[float, float, float]:
-    """Standard error and interval of a statistic ≥ 0 of class shares, by the basic bootstrap.
+    """Standard error and interval of a statistic of class shares that is 0 for even ones, else > 0.
 
-    Shares of n draws lie farther apart than what they were drawn from, and those drawn from them
-    farther again: the basic interval, 2 θ̂ minus the quantiles, takes that off.
+    Shares of n draws are less even than what they were drawn from, and those drawn from them again
+    less. The basic bootstrap, 2 θ̂ minus the quantiles, takes that off. It fails near 0: where even
+    shares would often give as much, the interval begins there.
 
     Args:
         counts: of each class, [k].
         statistic: from shares [..., k] to values [...].
 
-    Source: Davison and Hinkley 1997, section 5.2.
+    Source: Davison and Hinkley 1997, section 5.2; the coverage is tested.
     """
-    n = counts.sum()
-    again = statistic(random.multinomial(n, counts / n, BOOTSTRAPS) / n)
-    low, high = 2 * statistic(counts / n) - np.quantile(again, (0.975, 0.025), method="nearest")
-    return float(again.std()), max(0.0, float(low)), max(0.0, float(high))
+    n, value = counts.sum(), statistic(counts / counts.sum())
+
+    def again(shares: np.ndarray) -> np.ndarray:
+        return statistic(random.multinomial(n, shares, BOOTSTRAPS) / n)
+
+    values = again(counts / n)
+    low, high = 2 * value - np.quantile(values, (0.975, 0.025), method="nearest")
+    if value <= np.quantile(again(np.full(len(counts), 1 / len(counts))), 0.975):
+        low = 0.0
+    return float(values.std()), max(0.0, float(low)), max(0.0, float(high))

@@ -28,7 +28,7 @@ def critic(
     term: MutualInformation,
     subject: Subject,
     progress: Progress,
-    **settings: int,
+    **settings: float,
 ) -> Estimates:
     """A bound by a critic fitted to training images and reported on the held-out ones.
 
@@ -87,4 +87,4 @@ def f_dual(subject: Subject, progress: Progress) -> Estimates:
 def info_nce(subject: Subject, progress: Progress) -> Estimates:
     """InfoNCE; in small batches, for every pair of a batch is scored."""
     term = MutualInformation("nce")
-    return critic("info_nce", term, subject, progress, steps=1000, batch=128)
+    return critic("info_nce", term, subject, progress, steps=1000, batch=128, learning_rate=1e-3)

@@ -57,7 +57,7 @@ def samples(subject: Subject, progress: Progress) -> Estimates:
         if name == "class_kl" and absentees:
             estimates[name] = absent(missing)
             continue
-        error, low, high = intervals.of_counts(counts, statistic, random)
+        error, low, high = intervals.of_unevenness(counts, statistic, random)
         value = float(statistic(counts / counts.sum()))
         estimates[name] = Estimate(value, error, low, high, n=PRIOR_SAMPLES, settings=settings)
     return estimates
