@@ -44,6 +44,12 @@ st.navigation(
             icon=":material/compare_arrows:",
             help="Runs side by side: metrics, curves, latent planes, rate and distortion.",
         ),
+        st.Page(
+            state.INFORMATION,
+            title="Information",
+            icon=":material/share:",
+            help="Estimators of mutual information where it is known, and active units.",
+        ),
     ],
     position="top",
 ).run()

@@ -1,7 +1,8 @@
 """Colours, each with one meaning everywhere.
 
 Objectives: Okabe and Ito 2008, "Color Universal Design". Classes: Petroff 2021 (arXiv 2107.02270),
-ten colours that stay apart for every kind of colour vision.
+ten colours that stay apart for every kind of colour vision. Estimators: chosen to stay apart from
+the objectives and, for every kind of colour vision (Machado et al. 2009), from each other.
 """
 
 from collections import Counter
@@ -27,6 +28,14 @@ CLASSES: tuple[str, ...] = (
     "#717581",
     "#92DADD",
 )
+
+ESTIMATORS: dict[str, str] = {  # of mutual information
+    "kl": "#E00B60",
+    "dv": "#A68A00",
+    "mine": "#7050E8",
+    "nce": "#0A9BBF",
+    "empirical": "#9E5C2F",
+}
 
 ALL = {"objectives": OBJECTIVES, "classes": CLASSES}  # for the live view
 

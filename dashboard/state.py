@@ -19,9 +19,12 @@ from streamlit.errors import StreamlitAPIException
 from dashboard import forms, palette, words
 from infovae_core import knobs, runs, worker
 from infovae_core.config import Knobs, RunConfig
+from infovae_core.objectives import Objective
 
 PAGES = Path(__file__).parent.parent / "pages"
-TRAIN, RUNS, COMPARE = PAGES / "train.py", PAGES / "runs.py", PAGES / "compare.py"
+TRAIN, RUNS, COMPARE, INFORMATION = (
+    PAGES / f"{name}.py" for name in ("train", "runs", "compare", "information")
+)
 FORM = "config"  # the settings in the sidebar
 TURNABLE = runs.ACTIVE | {"paused"}  # states in which a run's knobs can be turned
 
@@ -151,6 +154,18 @@ def differs(run: runs.Run, config: RunConfig | None) -> bool:
     with suppress(runs.RunError, ValidationError):
         return config is None or settings(run) != config.model_copy(update={"label": ""})
     return False  # nothing that could be copied
+
+
+def choose(objective: Mapping[str, Any]) -> None:
+    """Put these fields of an objective into the form, and leave the others as they are."""
+    forms.put(FORM, {"objective": objective})
+
+
+def objective(run: runs.Run | None) -> Objective | None:
+    """What a run minimises as its knobs stand now; None without one that this version can read."""
+    with suppress(runs.RunError, ValidationError):
+        return run and settings(run).objective
+    return None
 
 
 def repeat(run: runs.Run) -> None:

@@ -126,7 +126,7 @@ class Recorder:
         from infovae_core import snapshots
 
         self._check(state)
-        self.before = snapshots.take(state.model, self.images, self.before)
+        self.before = snapshots.take(state, self.images, self.before)
         self.run.save_snapshot(state.step, self.before)
         self.run.thin_snapshots(SNAPSHOTS)
         self.drawn = state.step

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from infovae_core import dispatch
+from infovae_core import archive, dispatch
 from infovae_core.config import RunConfig
 from infovae_core.dispatch import Claim, ensure, idle, launch, launch_evaluation
 from infovae_core.evaluation import Cancelled, Evaluation, Seen
@@ -52,6 +52,7 @@ __all__ = [
 POLL = 0.025  # seconds between two looks at an empty queue
 OBEY = 0.05  # seconds between two looks at the requests
 ANSWERS = {"stop": "stopped", "pause": "paused", "knobs": "knobs"}  # to each request
+NICE = 10  # of a process that carries out a study
 
 
 def serve(root: Path) -> None:
@@ -103,7 +104,7 @@ def work(run: Run, watch: Watch = lambda report, plan: None) -> str:
     run.mend()
     with Pulse(run, partial(dispatch.relieve, run.root, device_of)) as pulse:
         try:
-            ending = train(run, pulse, watch)
+            ending = investigate(run, pulse) if "study" in run.config else train(run, pulse, watch)
         except Exception as error:  # whatever it was, the viewers must hear of it
             run.trace()
             with suppress(OSError):  # the disk may be what failed
@@ -165,6 +166,35 @@ def evaluate(run: Run, seen: Seen = lambda name, estimate, share: None) -> str:
     return "finished"
 
 
+def investigate(run: Run, pulse: Pulse) -> str:
+    """Carry out the study in `run` and record it; give how it ended where it did not fail.
+
+    One that was broken off begins again: it repeats itself bit for bit, and what is written stays.
+    """
+    load_torch()
+    import torch
+
+    from infovae_core import information, training
+
+    study = archive.read(run)
+    torch.set_num_threads(1)  # it is not to slow down a training beside it
+    with suppress(AttributeError):  # where processes have no niceness
+        os.nice(max(0, NICE - os.nice(0)))
+    logged = {row["split"]: row["step"] for row in run.rows()}
+    pulse.start(0, training.Plan(study.work, study.work, 1, 1), "cpu")
+    run.event("resumed" if logged else "started", 0)
+    with obeying(run) as asked:
+        for report in information.PROCEDURES[study.study](study):
+            pulse.step = report.done
+            for row in report.rows:
+                if row.at > logged.get(row.kind, 0):
+                    clock = {"step": row.at, "epoch": pulse.epoch, "seconds": pulse.seconds}
+                    run.log(clock | {"split": row.kind, "values": row.values})
+            if ending := asked() or (archive.lonely(run) and "stopped"):
+                return ending
+    return "finished"
+
+
 @contextmanager
 def obeying(run: Run) -> Iterator[Callable[[], str | None]]:
     """A function that says how the training is asked to end, or that knobs are to be turned."""
@@ -217,7 +247,7 @@ def warm_up(root: Path) -> None:
     config = RunConfig()
     images = data.load(config.data, training.resolve_device("auto"))
     report = next(training.train(config, images))
-    snapshots.take(report.state.model, images)
+    snapshots.take(report.state, images)
     with tempfile.TemporaryDirectory() as folder:
         checkpoints.save(report.state, Path(folder))
     gc.freeze()  # `free_memory` need not look through torch

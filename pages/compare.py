@@ -8,13 +8,13 @@ from dashboard import (
     evaluations,
     experiments,
     grid,
+    planes,
     scores,
     state,
     tables,
     words,
 )
 from dashboard.figures import compare as figures
-from dashboard.live import planes
 from infovae_core import runs
 from infovae_core.config import RunConfig
 

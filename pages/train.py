@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import forms, live, palette, state, words
+from dashboard import family, forms, live, palette, presets, state, words
 from infovae_core import runs, worker
 from infovae_core.config import RunConfig
 from infovae_core.objectives import OBJECTIVES
@@ -37,6 +37,7 @@ def ask(request: str) -> None:
 
 with st.sidebar:
     form = forms.Form(RunConfig, state.FORM)
+    presets.menu(form, state.FORM)
     form.draw("data.name", "objective")
     name = form.said("objective.name")
     kind, objective = OBJECTIVES[name], form.part("objective")
@@ -44,6 +45,7 @@ with st.sidebar:
     if objective is not None and objective.latex() != kind.formula:
         formula.append(words.formula(rf"=\ {objective.latex()}"))
     st.markdown("  \n".join([*formula, f":small[{kind.source}]"]), help=LETTERS)
+    family.plane(name, objective, state.objective(run), on_pick=state.choose)
     form.draw("model.latent_dim", "label")
     form.fold("Objective details", "objective")
     form.fold("Data", "data")

@@ -31,7 +31,7 @@ def root(tmp_path, monkeypatch):
 @pytest.fixture
 def made(root):
     """Two finished runs of one seed and data."""
-    return [trained(root, VAE(), label="plain"), trained(root, BetaVAE(), label="beta *four*")]
+    return [trained(root, VAE(), label="plain"), trained(root, BetaVAE(beta=2), label="beta *four*")]
 
 
 def trained(root, objective, state="finished", **config):
@@ -323,7 +323,8 @@ def test_objectives_are_added_removed_and_set(root):
 
 def test_a_wrong_setting_trains_nothing(root):
     page = opened()
-    page.number_input(key="contender.3.1.objective.InfoVAE.lam").set_value(0.5)
+    for name, value in (("alpha", 0.0), ("lam", 0.5)):
+        page.number_input(key=f"contender.3.1.objective.InfoVAE.{name}").set_value(value)
     drawn(page.run())
     assert page.button(key="train").disabled
     assert "λ must be at least 1" in texts(page)

@@ -55,7 +55,9 @@ def test_the_documented_record_is_understood():
     }
     config = RunConfig.model_validate(record)
     assert config.epochs == 30
-    assert config.model_copy(update={"training": RunConfig().training}) == RunConfig()
+    assert (config.objective.alpha, config.objective.lam) == (0, 10)
+    defaults = {"training": RunConfig().training, "objective": RunConfig().objective}
+    assert config.model_copy(update=defaults) == RunConfig()
 
 
 TURNS = [

@@ -15,9 +15,11 @@ from dashboard import palette, state, words
 from infovae_core import dispatch, runs, worker
 from infovae_core.config import Knobs, RunConfig
 from infovae_core.objectives import OBJECTIVES, BetaVAE, InfoVAE
+from infovae_core.presets import PRESETS
 
 ROOT = Path(__file__).parent.parent
-TRAIN, RUNS, MAIN = ROOT / "pages/train.py", ROOT / "pages/runs.py", ROOT / "dashboard/main.py"
+TRAIN, RUNS, INFORMATION = (ROOT / f"pages/{name}.py" for name in ("train", "runs", "information"))
+MAIN = ROOT / "dashboard/main.py"
 
 
 @pytest.fixture(autouse=True)
@@ -102,7 +104,7 @@ def test_a_double_click_trains_once(root):
 
 def test_train_is_refused_with_the_reason_while_a_setting_is_wrong(root):
     page = opened(TRAIN)
-    page.number_input(key="config.1.objective.InfoVAE.lam").set_value(0.5)
+    page.number_input(key="config.1.objective.InfoVAE.lam").set_value(0.1)
     drawn(page.run())
     assert button(page, "train").disabled
     assert "λ must be at least 1" in button(page, "train").help.replace("\\", "")
@@ -120,6 +122,47 @@ def test_the_formula_is_shown_with_letters_with_numbers_and_in_its_colour(name):
     formulas = [line.replace("{(", "(").replace(")}", ")") for line in shown.split("\n")]
     assert any(kind.formula in line for line in formulas)
     assert any(kind().latex() in line for line in formulas)
+
+
+def preset_of(page):
+    return page.selectbox(key="preset")
+
+
+def asked(page, root):
+    """What pressing Train asks for."""
+    drawn(button(page, "train").click().run())
+    return RunConfig.model_validate(runs.find(root, page.query_params["run"]).config)
+
+
+def test_a_preset_fills_the_form_and_leaves_the_rest(root):
+    page = opened(TRAIN)
+    assert preset_of(page).value is None
+    page.number_input(key="config.1.training.seed").set_value(4).run()
+    for name, preset in PRESETS.items():
+        drawn(preset_of(page).set_value(name).run())
+        config = asked(page, root)
+        assert preset.holds(config)
+        assert config.training.seed == 4
+        assert preset_of(page).value == name
+        about = preset_of(page).help.replace("\\", "").replace("\u2060", "")
+        assert preset.source in about
+        assert preset.note in about
+
+
+def test_a_preset_is_shown_for_as_long_as_the_settings_are_its(root):
+    page = opened(TRAIN)
+    page = drawn(preset_of(page).set_value("infomax-mnist-fc").run())
+    page.text_input(key="config.1.label").set_value("mine")
+    assert preset_of(drawn(page.run())).value == "infomax-mnist-fc"
+    batch = page.number_input(key="config.1.training.batch_size")
+    drawn(batch.set_value(64).run())
+    assert preset_of(page).value is None
+    drawn(preset_of(page).set_value("infomax-mnist-fc").run())
+    assert page.number_input(key="config.1.training.batch_size").value == 100
+    page.number_input(key="config.1.training.batch_size").set_value(0)
+    assert preset_of(drawn(page.run())).value is None  # what is wrong is no preset
+    drawn(preset_of(page).set_value(None).run())
+    assert page.selectbox(key="config.1.objective.name").value == "InfoMaxVAE"
 
 
 @pytest.mark.parametrize(
@@ -419,7 +462,7 @@ def test_the_frame_shows_train_first(root):
     assert "train" in keys(page)
 
 
-@pytest.mark.parametrize("script", [MAIN, TRAIN, RUNS], ids=lambda path: path.stem)
+@pytest.mark.parametrize("script", [MAIN, TRAIN, RUNS, INFORMATION], ids=lambda path: path.stem)
 def test_no_page_loads_what_takes_seconds(root, script):
     made(root)
     code = f"""

@@ -1,15 +1,15 @@
 /** The latent plane of one run among several: what is selected in one is marked in all. */
 
-import { medians, range } from "./cloud.js";
-import { drawAxes, drawCircles, drawDensity, drawNames, lanes } from "./codes.js";
-import { Dots } from "./dots.js";
-import { Feed } from "./feed.js";
-import { coordinate, count, subscript } from "./format.js";
-import { Frame } from "./frame.js";
-import { SPLITS } from "./history.js";
+import { medians, range } from "../live/cloud.js";
+import { drawAxes, drawCircles, drawDensity, drawNames, lanes } from "../live/codes.js";
+import { Dots } from "../live/dots.js";
+import { Feed } from "../live/feed.js";
+import { coordinate, count, subscript } from "../live/format.js";
+import { Frame } from "../live/frame.js";
+import { SPLITS } from "../live/history.js";
 import { Lasso, nearest } from "./lasso.js";
-import { Surface } from "./surface.js";
-import { write } from "./strip.js";
+import { Surface } from "../live/surface.js";
+import { write } from "../live/strip.js";
 
 const NEAR = 12; // px within which the pointer finds a point
 const APART = 2 ** 24; // more than the images of any split

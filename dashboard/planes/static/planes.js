@@ -1,12 +1,12 @@
 /** Latent planes side by side on the same axes; what is selected in one is marked in all. */
 
-import { count, subscript } from "./format.js";
-import { Gallery } from "./gallery.js";
-import { SPLITS } from "./history.js";
-import { Legend, toggle } from "./legend.js";
+import { count, subscript } from "../live/format.js";
+import { Gallery } from "../live/gallery.js";
+import { SPLITS } from "../live/history.js";
+import { Legend, toggle } from "../live/legend.js";
 import { LinkedPlane, spell } from "./linked.js";
-import { write } from "./strip.js";
-import { Theme } from "./theme.js";
+import { write } from "../live/strip.js";
+import { Theme } from "../live/theme.js";
 
 const EMPTY = 3.2; // reach while there are no codes
 const TOLD = 50; // selected images that are listed for tests and scripts

@@ -11,8 +11,9 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard import api
 from dashboard.comparison import Entry
-from dashboard.live import LOADER, module
+from dashboard.loader import LOADER
 from dashboard.palette import CLASSES
 
 _component = st.components.v2.component(
@@ -39,7 +40,7 @@ def show(compared: Iterable[Entry], key: str) -> Any:
                 for entry in compared
             ),
             "palette": tuple(CLASSES),
-            "api": "/api",
-            "module": module("compare.js"),
+            "api": "/api/runs",
+            "module": api.module("planes"),
         },
     )
