@@ -29,7 +29,8 @@ KEPT = 32  # runs whose logs are kept parsed; answers and snapshots kept packed 
 SHOWN = ("step", "steps", "epoch", "epochs", "rate", "seconds", "created", "device", "error")
 FOREVER = "public, max-age=31536000, immutable"
 STATIC = {
-    name: Path(__file__).parent / name / "static" for name in ("live", "family", "study", "units")
+    name: Path(__file__).parent / name / "static"
+    for name in ("live", "family", "planes", "study", "units")
 }
 MEDIA = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
 

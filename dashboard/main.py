@@ -39,6 +39,12 @@ st.navigation(
             help="Every run: open, rename, resume, repeat or delete it.",
         ),
         st.Page(
+            state.COMPARE,
+            title="Compare",
+            icon=":material/compare_arrows:",
+            help="Runs side by side: metrics, curves, latent planes, rate and distortion.",
+        ),
+        st.Page(
             state.INFORMATION,
             title="Information",
             icon=":material/share:",

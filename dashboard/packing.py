@@ -44,6 +44,9 @@ def pack(step: int, arrays: Mapping[str, np.ndarray], plane: str, originals: boo
     }
     if originals:
         parts["originals"] = grey(arrays["originals"])
+        for name in ("index", "shown"):  # which images these are; older snapshots do not say all
+            if name in arrays:
+                parts[name] = arrays[name].astype("<i4")
     header = {"step": step, "axes": axes, "low": low, "scale": scale, "grey": PIXEL_STEP}
     if mean.shape[1] == 1:
         header["width"], parts["density"] = density(mean[:, 0], arrays["std"][:, 0])

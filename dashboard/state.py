@@ -6,7 +6,7 @@ import functools
 import gc
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,14 +22,16 @@ from infovae_core.config import RATES, Knobs, RunConfig
 from infovae_core.objectives import Objective
 
 PAGES = Path(__file__).parent.parent / "pages"
-TRAIN, RUNS, INFORMATION = (PAGES / f"{name}.py" for name in ("train", "runs", "information"))
+TRAIN, RUNS, COMPARE, INFORMATION = (
+    PAGES / f"{name}.py" for name in ("train", "runs", "compare", "information")
+)
 FORM = "config"  # the settings in the sidebar
 TURNABLE = runs.ACTIVE | {"paused"}  # states in which a run's knobs can be turned
 
 
 @functools.cache
-def settle() -> None:
-    """Once in this process: exempt what is loaded by now from garbage collection.
+def settle(page: str = "") -> None:
+    """Once for each page that loads more: exempt what is loaded by now from garbage collection.
 
     Streamlit collects all generations after each run of a script, and walking through every module
     each time is most of what a refresh would cost.
@@ -54,6 +56,33 @@ def run_in_view(root: Path) -> tuple[str | None, runs.Run | None]:
             st.query_params["run"] = asked = left
     st.session_state["left"] = asked
     return asked, find(root, asked) if asked else None
+
+
+def runs_in_view(root: Path, key: str, most: int) -> list[str]:
+    """Let the widget under `key` say which runs the address lists; the ids of those not here.
+
+    It takes no more than `most`. Who comes back from another page finds the runs left behind.
+    Call `view_runs` once the widget has been drawn.
+    """
+    asked, before = st.query_params.get("runs"), came_from("compare")
+    if asked is None and before not in (None, "compare"):
+        asked = st.session_state.get("compared")
+    if asked is not None and (
+        asked != st.session_state.get("compared") or key not in st.session_state
+    ):
+        st.session_state[key] = list(dict.fromkeys(filter(None, asked.split(","))))
+    ids = st.session_state.get(key, [])
+    st.session_state[key] = [id for id in ids if find(root, id)][:most]
+    return [id for id in ids if not find(root, id)]
+
+
+def view_runs(ids: Sequence[str]) -> None:
+    """Put these runs into the address."""
+    st.session_state["compared"] = listed = ",".join(ids)
+    if listed:
+        st.query_params["runs"] = listed
+    else:
+        st.query_params.pop("runs", None)
 
 
 def came_from(page: str) -> str | None:
@@ -270,6 +299,16 @@ def summary(run: runs.Run) -> Summary:
     return _summary(run, waits=True)
 
 
+def rows(run: runs.Run) -> Sequence[Mapping[str, Any]]:
+    """All metric rows, oldest first; those that lack what every row has are passed over."""
+    return _rows(run, _stamp(run, "metrics.jsonl"))
+
+
+def about(run: runs.Run) -> Mapping[str, Any]:
+    """What the run said of itself when it started: quantities, classes, shapes."""
+    return _about(run, _stamp(run, "events.jsonl"))
+
+
 def last_test(run: runs.Run) -> Mapping[str, float | None]:
     """The newest values on held-out images, by name."""
     return _last_test(run, _stamp(run, "metrics.jsonl"))
@@ -299,6 +338,18 @@ def _stored(run: runs.Run, stamps: tuple) -> Summary:
         data=str(_section(config, "data").get("name", "")),
         problem=problem,
     )
+
+
+@functools.lru_cache(maxsize=32)
+def _rows(run: runs.Run, stamp: object) -> Sequence[Mapping[str, Any]]:
+    whole = {"step", "epoch", "seconds", "split", "values"}
+    return [row for row in run.rows() if row.keys() >= whole and isinstance(row["values"], dict)]
+
+
+@functools.lru_cache(maxsize=64)
+def _about(run: runs.Run, stamp: object) -> Mapping[str, Any]:
+    said = (_section(event, "about") for event in reversed(run.events()))
+    return next(filter(None, said), {})
 
 
 @functools.lru_cache(maxsize=1024)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 from pydantic import ValidationError
 
-from infovae_core import dispatch, knobs, options, presets, runs, worker
+from infovae_core import dispatch, knobs, metrics, options, presets, results, runs, worker
 from infovae_core.dispatch import Claim
+from infovae_core.metrics import METRICS, Estimate
 from infovae_core.runs import Run, RunError
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def main(args: Sequence[str]) -> int:
             return train_here(run_at(command.run))
         if isinstance(command, options.Repeat):
             return train_here(knobs.repeat(run_at(command.run)))
+        if isinstance(command, options.Evaluate):
+            return evaluate_here(run_at(command.run), command)
         if command.preset is not None:
             preset = presets.find(command.preset)
             tell(f"{preset.title} ({preset.source}). {preset.note}")
@@ -77,6 +80,50 @@ def train_here(run: Run) -> int:
     return {"finished": 0, "failed": 1}.get(ending, 130)
 
 
+def evaluate_here(run: Run, asked: options.Evaluate) -> int:
+    """Measure `run` in this process, at once; print a table of what was measured."""
+    try:
+        names = metrics.choose(asked.metrics)
+    except ValueError as error:
+        raise options.UsageError(str(error)) from error
+    with dispatch.reserve(run), closing(EvaluationBar()) as watch:
+        dispatch.check_evaluable(run)
+        run.withdraw("cancel")
+        run.begin_evaluation(names=names, seed=asked.seed)
+        ending = worker.evaluate(run, watch)
+    if ending == "failed":
+        tell(f"failed: {run.evaluation_error}; the traceback is in {run.path / 'worker.log'}")
+    else:
+        known = run.evaluation
+        print(*results.table({n: known[n] for n in names if n in known}), sep="\n")
+    return {"finished": 0, "failed": 1}.get(ending, 130)
+
+
+class EvaluationBar:
+    """Progress of an evaluation: a bar in a terminal, else a line for each metric."""
+
+    def __init__(self) -> None:
+        self.bar: tqdm | None = None
+
+    def __call__(self, name: str, estimate: Estimate | None, share: float) -> None:
+        from tqdm import tqdm
+
+        if sys.stderr.isatty():
+            if self.bar is None:
+                layout = "{desc} {percentage:3.0f} %|{bar}| {elapsed}"
+                self.bar = tqdm(total=1.0, bar_format=layout)
+            self.bar.set_description_str(METRICS[name].title, refresh=False)
+            self.bar.update(share - self.bar.n)
+        elif estimate is not None:
+            tell(f"{METRICS[name].title}: {results.with_error(estimate.value, estimate.error)}")
+
+    def close(self) -> None:
+        """Take the bar away: the table comes in its place."""
+        if self.bar is not None:
+            self.bar.leave = False
+            self.bar.close()
+
+
 def wait_for_turn(run: Run, writer: FileLock) -> Claim | None:
     """The run's slot, after those queued before it; None if a viewer takes it out of the queue."""
     told = False
@@ -106,7 +153,7 @@ class Bar:
             total, done = (n * plan.batch_size for n in (plan.steps, report.state.step - 1))
             self.bar = tqdm(total=total, initial=done, unit=" images", unit_scale=True)
         if report.rows:
-            self.losses |= {row.split: row.values["total"] for row in report.rows}
+            self.losses |= totals(report)
             losses = ", ".join(f"{split} {loss:.4g}" for split, loss in self.losses.items())
             self.bar.set_postfix_str(losses, refresh=False)
             self.bar.set_description(
@@ -120,6 +167,11 @@ class Bar:
             self.bar.close()
 
 
+def totals(report: Report) -> dict[str, float]:
+    """The loss in each row that has one, by split."""
+    return {row.split: row.values["total"] for row in report.rows if "total" in row.values}
+
+
 class Lines:
     """Progress in a log: a line after an epoch, now and then."""
 
@@ -128,7 +180,7 @@ class Lines:
         self.next = 0.0
 
     def __call__(self, report: Report, plan: Plan) -> None:
-        self.losses |= {row.split: row.values["total"] for row in report.rows}
+        self.losses |= totals(report)
         if "test" in self.losses and report.rows and time.monotonic() >= self.next:
             self.next = time.monotonic() + LINES
             losses = ", ".join(f"{split} {loss:.4g}" for split, loss in self.losses.items())

@@ -29,6 +29,11 @@ class Split:
         return len(self.x)
 
 
+def spread(count: int, most: int) -> Int[Tensor, " k"]:
+    """At most so many indices, evenly over all: neighbours may be alike, as in MNIST."""
+    return torch.linspace(0, count - 1, min(count, most)).round().long()
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Training and held-out images of one shape."""

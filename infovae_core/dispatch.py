@@ -1,10 +1,10 @@
-"""Who trains which run, and when: a queue of tickets, slots on the devices, one waiting worker.
+"""Who works on which run, and when: a queue of tickets, slots on the devices, one waiting worker.
 
 Everything lies in `<root>/.worker`, and a kill at any instant leaves it true:
 
-- `queue/<ns>-<run id>` is a ticket. It goes once its run is marked running, so that a worker which
-  dies in between leaves the run in the queue.
-- `slots/<host>.<device>.<i>.lock` is held while a run trains on the device; INFOVAE_SLOTS says how
+- `queue/<ns>-<run id>` is a ticket to be trained, `<ns>=<run id>` one to be evaluated. It goes once
+  its run is marked, so that a worker which dies in between leaves the run in the queue.
+- `slots/<host>.<device>.<i>.lock` is held while a run is worked on there; INFOVAE_SLOTS says how
   many there are of each. They are per folder of runs, and per host where hosts share one: two
   folders do not wait for each other. The locks are the kernel's, which frees them with the process.
 - `<run>/.lock` is held by the run's one writer.
@@ -17,12 +17,13 @@ Nothing here loads torch: the web server calls it.
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
@@ -30,7 +31,17 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from infovae_core.runs import ACTIVE, HIDDEN, Run, RunError, holder, tickets
+from infovae_core import metrics
+from infovae_core.runs import (
+    ACTIVE,
+    HIDDEN,
+    Run,
+    RunError,
+    holder,
+    place_of,
+    task_of,
+    tickets,
+)
 
 KEEP = 600.0  # seconds that a worker waits after the last call of `ensure`
 PACKAGE = Path(__file__).parent
@@ -40,11 +51,12 @@ _children: list[subprocess.Popen] = []  # kept to be reaped
 
 @dataclass(frozen=True)
 class Claim:
-    """A run together with what it takes to train it; use as a context."""
+    """A run together with what it takes to work on it; use as a context."""
 
     run: Run
     slot: FileLock
     writer: FileLock
+    task: str = "train"  # or evaluate
 
     def __enter__(self) -> Run:
         return self.run
@@ -80,29 +92,79 @@ def enqueue(run: Run) -> None:
             )
         run.withdraw("stop")
         run.withdraw("pause")
-        queue = _hidden(run.root, "queue")
-        newest = max((int(t.name.partition("-")[0]) for t in tickets(run.root)), default=0)
-        place = max(time.time_ns(), newest + 1)  # at the end also where the clock was set back
-        (queue / f"{place}-{run.id}").touch()
+        _place(run, "-")
+
+
+def launch_evaluation(run: Run, names: Iterable[str] = ("cheap",), seed: int = 0) -> None:
+    """Have the last checkpoint of `run` evaluated by the metrics called so, when a slot is free.
+
+    See `Run.evaluating` for how far it is, `Run.cancel_evaluation` to end it, `Run.evaluation` for
+    what was measured. Asking for what is under way already does nothing.
+
+    Raises: RunError for a run that is queued, running, being evaluated otherwise or never trained;
+    ValueError for an unknown name.
+    """
+    slots()
+    asked = {"names": metrics.choose(names), "seed": seed}
+    with FileLock(_hidden(run.root) / "queue.lock", poll_interval=0.005):
+        now = run.evaluating
+        if now is None:
+            check_evaluable(run)
+            run.withdraw("cancel")
+            run.request("evaluate", json.dumps(asked))
+            _place(run, "=")
+        elif asked != {name: now[name] for name in asked}:
+            raise RunError(
+                f"a run is evaluated once at a time, got {run.id}, which is under way; "
+                "wait for it or cancel it"
+            )
+    ensure(run.root)
+
+
+def check_evaluable(run: Run) -> None:
+    """Whether the run rests and has a checkpoint.
+
+    Raises: RunError where it does not.
+    """
+    if (state := run.state) in ACTIVE:
+        raise RunError(
+            f"a run must be at rest to be evaluated, got {state}; pause or stop it, or wait until "
+            "it is finished"
+        )
+    if not any((run.path / "checkpoint").glob("*.safetensors")):
+        raise RunError(
+            f"a run must have been trained to be evaluated, got {run.id} without a checkpoint; "
+            "train it first"
+        )
+
+
+def _place(run: Run, mark: str) -> None:
+    """Put a ticket at the end of the queue, also where the clock was set back."""
+    newest = max(map(place_of, tickets(run.root)), default=0)
+    (_hidden(run.root, "queue") / f"{max(time.time_ns(), newest + 1)}{mark}{run.id}").touch()
 
 
 def claim(root: Path, device_of: Callable[[Run], str], own: FileLock | None = None) -> Claim | None:
-    """The oldest queued run whose device has a free slot, marked running; or None.
+    """The oldest queued run whose device has a free slot, marked as worked on; or None.
 
     A run whose writer is there already waits for that process alone, which claims it by passing the
-    lock as `own`. A run that cannot be taken yet holds up those behind it on its device, so that
-    order holds; one that cannot be marked as running leaves the queue.
+    lock as `own`; it is not evaluated meanwhile. A run that cannot be taken yet holds up those
+    behind it on its device, so that order holds; one that cannot be marked leaves the queue.
     """
     with FileLock(_hidden(root) / "queue.lock", poll_interval=0.005):
         busy: set[str] = set()
         for ticket in tickets(root):
-            run = holder(ticket)
+            run, task = holder(ticket), task_of(ticket)
             try:
-                if not run.path.is_dir() or run.state == "running":
+                if not run.path.is_dir() or (task == "train" and run.state == "running"):
                     ticket.unlink(missing_ok=True)
                     continue
                 device = device_of(run)
-                claimed = None if device in busy else _take(run, device, own)
+                claimed = None if device in busy else _take(run, task, device, own)
+            except RunError as error:
+                run.end_evaluation(str(error))
+                ticket.unlink(missing_ok=True)
+                continue
             except OSError as error:
                 _tell(root, f"run {run.id} leaves the queue, for it cannot be written: {error}")
                 ticket.unlink(missing_ok=True)
@@ -114,23 +176,35 @@ def claim(root: Path, device_of: Callable[[Run], str], own: FileLock | None = No
     return None
 
 
-def _take(run: Run, device: str, own: FileLock | None) -> Claim | None:
-    """A free slot and the place of its writer for `run`, which is marked running; or None."""
+def _take(run: Run, task: str, device: str, own: FileLock | None) -> Claim | None:
+    """A free slot and the place of its writer for `run`, which is marked; or None.
+
+    Raises: RunError where it cannot be evaluated, for another process writes it.
+    """
     with ExitStack() as undo:
         slot = _free_slot(run.root, device)
         if slot is None:
             return None
         undo.callback(slot.release)
-        if own is None:
-            writer = _try(_writer_file(run))
+        owned = own is not None and own.lock_file == str(_writer_file(run))
+        if task == "train" and owned:
+            writer = own
         else:
-            writer = own if own.lock_file == str(_writer_file(run)) else None
+            writer = _try(_writer_file(run)) if own is None else None
+        if task == "evaluate" and writer is None and (own is None or owned):
+            raise RunError(
+                f"a run must be at rest to be evaluated, got {run.id}, which is being worked on; "
+                "evaluate it when that is done"
+            )
         if writer is None:
             return None
         undo.callback(writer.release)
-        run.set_status(state="running", error=None)
+        if task == "train":
+            run.set_status(state="running", error=None)
+        else:
+            run.begin_evaluation(**run.asked_evaluation)
         undo.pop_all()
-        return Claim(run, slot, writer)
+        return Claim(run, slot, writer, task)
 
 
 @contextmanager
@@ -142,7 +216,7 @@ def reserve(run: Run) -> Iterator[FileLock]:
     writer = _try(_writer_file(run))
     if writer is None:
         raise RunError(
-            f"a run can be trained by one process at a time, got {run.id}, which has one; "
+            f"a run can be worked on by one process at a time, got {run.id}, which has one; "
             "stop it first"
         )
     try:
@@ -225,7 +299,7 @@ def waiting(root: Path) -> Iterator[Path | None]:
 
 def edition() -> int:
     """When the code was last edited; only whether it differs counts, for clocks may be wrong."""
-    return max((path.stat().st_mtime_ns for path in PACKAGE.glob("*.py")), default=0)
+    return max((path.stat().st_mtime_ns for path in PACKAGE.rglob("*.py")), default=0)
 
 
 def unwanted(root: Path, born: float, code: int) -> bool:

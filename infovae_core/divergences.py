@@ -98,21 +98,31 @@ def witness(
     return torch.cat([of(part) for part in z.split(block)])
 
 
+def stein_kernel(
+    a: Float[Tensor, "m d"], b: Float[Tensor, "n d"], bandwidth: float
+) -> Float[Tensor, "m n"]:
+    """k(z, z′) [s·s′ + s·∇_{z′} + s′·∇_z + tr ∇_z∇_{z′}] for every pair of rows z of a, z′ of b.
+
+    With s = −z, the score of N(0, I), and k = exp(−‖z − z′‖²/2h²) that is
+    k [z·z′ − r²/h² + d/h² − r²/h⁴]. Its mean over any z′ ~ N(0, I) is 0.
+    """
+    r2, h2 = squared_distances(a, b), bandwidth**2
+    return torch.exp(r2 / (-2 * h2)) * (a @ b.T + a.shape[1] / h2 - r2 * (1 / h2 + 1 / h2**2))
+
+
 def ksd2(z: Float[Tensor, "n d"], bandwidth: float, unbiased: bool = True) -> Float[Tensor, ""]:
     """Squared kernelised Stein discrepancy of the sample z from N(0, I); no unit.
 
-    E k(z, z′) [s·s′ + s·∇_{z′} + s′·∇_z + tr ∇_z∇_{z′}] with s = −z and
-    k = exp(−‖z − z′‖²/2h²), that is E k [z·z′ − r²/h² + d/h² − r²/h⁴]. The U-statistic (unbiased)
-    leaves out z with itself and so may be negative near 0.
+    The mean of `stein_kernel` over pairs. The U-statistic (unbiased) leaves out z with itself and
+    so may be negative near 0.
 
     Args:
         bandwidth: h, in the units of z.
 
     Source: Liu, Lee and Jordan 2016, eq. 9.
     """
-    n, d = z.shape
-    r2, h2 = squared_distances(z, z), bandwidth**2
-    u = torch.exp(r2 / (-2 * h2)) * (z @ z.T + d / h2 - r2 * (1 / h2 + 1 / h2**2))
+    n = len(z)
+    u = stein_kernel(z, z, bandwidth)
     if unbiased:
         return (u.sum() - u.diagonal().sum()) / (n * (n - 1))
     return u.mean()

@@ -1,41 +1,117 @@
 """What an encoder's codes carry, estimated from N images; pure functions, nats per image.
 
-All pairs of N codes and N posteriors enter, in blocks, in double precision: memory is block · N.
+All pairs of N codes and N posteriors enter, in double precision, a few megabytes of them at a time:
+blocks that stay in the processor's cache are several times faster than larger ones. At N = 10,000
+and d = 20 `surgery` takes 5 s and 200 MB on one core (`python -m benchmarks.estimators`).
 """
 
 import math
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.distributions import Independent
 
-BLOCK = 1000
+from infovae_core.divergences import KERNELS, squared_distances, stein_kernel
+
+CELLS = 1 << 19  # pairs at a time, 4 MiB in double precision
+
+
+class Surgery(NamedTuple):
+    """Terms whose means over N images are the parts of the rate: R = I + TC + dimension-wise KL.
+
+    The sum holds image by image, to rounding.
+    """
+
+    rate: Float[Tensor, " n"]  # KL(q(z|x_i) ‖ p(z)), closed form
+    information: Float[Tensor, " n"]  # log q(z_i|x_i)/q(z_i); at most log N
+    total_correlation: Float[Tensor, " n"]  # log q(z_i)/Π_j q(z_ij)
+    dimensionwise_kl: Float[Tensor, " n"]  # Σ_j KL(q(z_ij|x_i) ‖ p(z_j)) − log q(z_ij|x_i)/q(z_ij)
+    upper: Float[Tensor, " n"]  # information, with q(z_i) from the other N − 1 images
+
+    @property
+    def marginal_kl(self) -> Float[Tensor, " n"]:
+        """R − I: its mean is KL(q(z) ‖ p(z))."""
+        return self.rate - self.information
+
+
+def surgery(q: Independent, z: Float[Tensor, "n d"], block: int | None = None) -> Surgery:
+    """Take the rate of N images apart: what codes say of images, and how they miss the prior.
+
+    The mean of `information` is a lower bound on I_q(x; z) of the distribution that the images come
+    from, that of `upper` an upper bound, both in expectation; the truth lies between them whether
+    log N binds or not. The closed-form rate is an upper bound as well.
+
+    Args:
+        q: the posteriors of N images, diagonal normal, batch shape [N], event shape [d].
+        z: one draw from each.
+        block: rows of z at a time; memory is block · N numbers.
+
+    Source: Hoffman and Johnson 2016 (I and KL); Chen et al. 2018 (TC); Poole et al. 2019, eq. 13
+    (the leave-one-out bound).
+    """
+    mean, variance, z = q.mean.double(), q.variance.double(), z.double()
+    n, d = z.shape
+    own = -0.5 * ((z - mean).square() / variance + (2 * math.pi * variance).log()).sum(1)
+    others = log_sums(mean, variance, z, block, own=False)
+    log_joint = torch.logaddexp(others, own) - math.log(n)
+    units = (slice(j, j + 1) for j in range(d))
+    log_marginals = sum(log_sums(mean[:, j], variance[:, j], z[:, j], block) for j in units)
+    log_marginals = log_marginals - d * math.log(n)
+    rate = closed_rate(mean, variance)
+    return Surgery(
+        rate=rate,
+        information=own - log_joint,
+        total_correlation=log_joint - log_marginals,
+        dimensionwise_kl=rate - own + log_marginals,
+        upper=own - others + math.log(max(n - 1, 1)),
+    )
+
+
+def log_sums(
+    mean: Float[Tensor, "n d"],
+    variance: Float[Tensor, "n d"],
+    z: Float[Tensor, "m d"],
+    block: int | None = None,
+    own: bool = True,
+) -> Float[Tensor, " m"]:
+    """log Σ_j N(z_i; mean_j, diag variance_j); without j = i where `own` is False."""
+    scale = 0.5 / variance
+    constant = -(mean.square() * scale).sum(1) - 0.5 * (2 * math.pi * variance).log().sum(1)
+    weights = torch.cat((2 * mean * scale, -scale, constant[:, None]), 1).T
+    powers = torch.cat((z, z.square(), torch.ones_like(z[:, :1])), 1)
+    sums, done = [], 0
+    for part in powers.split(block or max(1, CELLS // len(mean))):
+        densities = part @ weights
+        if not own:
+            densities.diagonal(done).fill_(-math.inf)
+        sums.append(densities.logsumexp(1))
+        done += len(part)
+    return torch.cat(sums)
 
 
 def log_aggregated(
-    q: Independent, z: Float[Tensor, "m d"], block: int = BLOCK
+    q: Independent, z: Float[Tensor, "m d"], block: int | None = None
 ) -> Float[Tensor, " m"]:
     """log q(z) = log (1/N) Σ_j q(z|x_j), the aggregated posterior's log-density at each row of z.
 
     Args:
-        q: the posteriors of N images, diagonal normal, batch shape [N], event shape [d].
-        block: rows of z at a time; memory is block · N numbers.
+        q: the posteriors of N images, as in `surgery`.
     """
     mean, variance = q.mean.double(), q.variance.double()
-    scale = 0.5 / variance
-    constant = -(mean.square() * scale).sum(1) - 0.5 * (2 * math.pi * variance).log().sum(1)
-    linear = (2 * mean * scale).T
+    return log_sums(mean, variance, z.double(), block) - math.log(len(mean))
 
-    def of(part: Tensor) -> Tensor:
-        return (part @ linear - part.square() @ scale.T + constant).logsumexp(1)
 
-    parts = [of(part) for part in z.double().split(block)]
-    return torch.cat(parts) - math.log(len(mean))
+def closed_rate(mean: Float[Tensor, "n d"], variance: Float[Tensor, "n d"]) -> Float[Tensor, " n"]:
+    """KL(N(mean, diag variance) ‖ N(0, I)) = ½ Σ_j (v_j + m_j² − 1 − log v_j)."""
+    return 0.5 * (variance + mean.square() - 1 - variance.log()).sum(1)
 
 
 def mutual_information(
-    q: Independent, z: Float[Tensor, "n d"], block: int = BLOCK
+    q: Independent, z: Float[Tensor, "n d"], block: int | None = None
 ) -> Float[Tensor, ""]:
     """I_q(x; z) of the empirical distribution, mean_i log q(z_i|x_i) − log q(z_i); at most log N.
 
@@ -48,13 +124,14 @@ def mutual_information(
     return (q.log_prob(z).double() - log_aggregated(q, z, block)).mean()
 
 
-def marginal_kl(q: Independent, z: Float[Tensor, "n d"], block: int = BLOCK) -> Float[Tensor, ""]:
+def marginal_kl(
+    q: Independent, z: Float[Tensor, "n d"], block: int | None = None
+) -> Float[Tensor, ""]:
     """KL(q(z) ‖ p(z)) = R − I, R in closed form and I of the same N images.
 
     Too large by what log N caps I.
     """
-    variance = q.variance.double()
-    rate = 0.5 * (variance + q.mean.double().square() - 1 - variance.log()).sum(1).mean()
+    rate = closed_rate(q.mean.double(), q.variance.double()).mean()
     return rate - mutual_information(q, z, block)
 
 
@@ -64,3 +141,85 @@ def active_units(means: Float[Tensor, "n d"], threshold: float = 0.01) -> Int[Te
     Source: Burda, Grosse and Salakhutdinov 2016, section 5.2 (threshold .01).
     """
     return (means.var(0, correction=0) >= threshold).sum()
+
+
+def variance_error(x: Float[Tensor, "n d"]) -> Float[Tensor, " d"]:
+    """Standard error of the variance of each column, from its fourth moment."""
+    squares = (x - x.mean(0)).square()
+    return squares.std(0, correction=0) / math.sqrt(len(x))
+
+
+def log_det_cov(z: Float[Tensor, "n d"]) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    """log det Cov[z] of draws from q(z) and its standard error; 0 for the prior.
+
+    A covariance from n draws is too small: of normal codes by about d(d + 1)/2n in its logarithm,
+    which is added. The error is that of the influence function, (z − m)ᵀ Cov⁻¹ (z − m) − d.
+
+    Args:
+        z: draws, more of them than dimensions; else the value is −∞.
+    """
+    z = z.double()
+    n, d = z.shape
+    centred = z - z.mean(0)
+    factor, failed = torch.linalg.cholesky_ex(centred.T @ centred / max(n - 1, 1))
+    if n <= d or failed:
+        return z.new_tensor(-math.inf), z.new_tensor(math.nan)
+    value = 2 * factor.diagonal().log().sum() + d * (d + 1) / (2 * n)
+    lengths = torch.linalg.solve_triangular(factor, centred.T, upper=False).square().sum(0)
+    return value, lengths.std() / math.sqrt(n)
+
+
+def u_statistic(
+    rows: Callable[[slice], Float[Tensor, "b n"]], n: int, block: int | None = None
+) -> tuple[float, float]:
+    """Mean of h(w_i, w_j) over i ≠ j, and its standard error.
+
+    Var = (4(n − 2) ζ₁ + 2 ζ₂)/n(n − 1), ζ₁ the variance of E[h|w_i] and ζ₂ that of h, so that the
+    error is right also where the two distributions agree and ζ₁ is 0.
+
+    Args:
+        rows: h(w_i, w_j) for a slice of i and every j.
+
+    Source: Serfling 1980, section 5.2; Gretton et al. 2012, section 3.
+    """
+    sums, squares = [], 0.0
+    for start in range(0, n, block or max(1, CELLS // n)):
+        h = rows(slice(start, start + (block or max(1, CELLS // n))))
+        h.diagonal(start).zero_()
+        sums.append(h.sum(1, dtype=torch.float64))
+        squares += h.square().sum(dtype=torch.float64).item()
+    means = torch.cat(sums) / (n - 1)
+    value = means.mean().item()
+    whole = max(0.0, squares / (n * (n - 1)) - value**2)
+    single = max(0.0, (means.var().item() * (n - 1) - whole) / (n - 2))
+    return value, math.sqrt((4 * (n - 2) * single + 2 * whole) / (n * (n - 1)))
+
+
+def mmd2_errors(
+    z: Float[Tensor, "n d"], prior: Float[Tensor, "n d"], block: int | None = None
+) -> Iterator[tuple[str, tuple[float, float]]]:
+    """MMD² of codes and as many prior draws with its standard error, for every kernel by name.
+
+    The one-sample U-statistic, h = k(z, z′) + k(p, p′) − k(z, p′) − k(z′, p): unlike
+    `divergences.mmd2` it leaves out k(z_i, p_i), and its error is known.
+
+    Source: Gretton et al. 2012, eq. 4.
+    """
+    d = z.shape[1]
+
+    def rows(kernel: str, part: slice) -> Tensor:
+        def k(a: Tensor, b: Tensor) -> Tensor:
+            return KERNELS[kernel](squared_distances(a, b), d)
+
+        alike = k(z[part], z) + k(prior[part], prior)
+        return alike - k(z[part], prior) - k(prior[part], z)
+
+    for kernel in KERNELS:
+        yield kernel, u_statistic(partial(rows, kernel), len(z), block)
+
+
+def ksd2_error(
+    z: Float[Tensor, "n d"], bandwidth: float, block: int | None = None
+) -> tuple[float, float]:
+    """KSD² of the codes from N(0, I), as `divergences.ksd2`, and its standard error."""
+    return u_statistic(lambda part: stein_kernel(z[part], z, bandwidth), len(z), block)

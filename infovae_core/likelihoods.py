@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor, nn
 from torch.distributions import Bernoulli as TorchBernoulli
@@ -19,6 +19,8 @@ class Likelihood(nn.Module):
     The distribution's mean is the image that a view shows.
     """
 
+    binary: ClassVar[bool] = False  # a probability of images whose pixels are 0 or 1 only
+
     def forward(self, output: Tensor) -> Distribution:
         raise NotImplementedError
 
@@ -29,6 +31,8 @@ class Bernoulli(Likelihood):
     A probability only for x in {0, 1}. On grey values it is the cross-entropy that the papers
     report: finite, comparable between runs, but not the log of a normalised density.
     """
+
+    binary = True
 
     def forward(self, output: Tensor) -> Distribution:
         """p(x|z) with event shape *data, from logits [b, *data]."""

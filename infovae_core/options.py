@@ -48,6 +48,8 @@ GUIDE = f"""Train information-maximising VAEs, and keep what they do in run dire
       go on where a run stopped
   {PROGRAM} repeat runs/RUN_ID
       the same again, the knobs turned on the way included
+  {PROGRAM} evaluate runs/RUN_ID --metrics all
+      measure what it has learned, with errors
   {PROGRAM} list
       all runs, newest first
 
@@ -97,6 +99,18 @@ class Repeat:
 
 
 @dataclass
+class Evaluate:
+    """Measure the last checkpoint of a run that is at rest; print and keep what was measured."""
+
+    run: Annotated[Positional[Path], arg(metavar="RUN_DIR")]
+    """The run directory, as `train` prints it."""
+    metrics: Annotated[tuple[str, ...], arg(metavar="NAME ...")] = ("cheap",)
+    """Names of metrics, or `cheap` for those that take seconds, or `all`."""
+    seed: int = 0
+    """Of all that is drawn: the same seed gives the same numbers."""
+
+
+@dataclass
 class List:
     """List the runs, newest first."""
 
@@ -104,7 +118,7 @@ class List:
     """Where run directories are kept."""
 
 
-Command = Train | Resume | Repeat | List
+Command = Train | Resume | Repeat | Evaluate | List
 
 
 def parse(args: Sequence[str]) -> Command:
@@ -117,6 +131,7 @@ def parse(args: Sequence[str]) -> Command:
         Annotated[Train, subcommand("train", default=Train(values=start))]
         | Annotated[Resume, subcommand("resume")]
         | Annotated[Repeat, subcommand("repeat")]
+        | Annotated[Evaluate, subcommand("evaluate")]
         | Annotated[List, subcommand("list")]
     )
     try:

@@ -7,7 +7,9 @@ metrics.jsonl    one row a line, appended
 events.jsonl     started, resumed, turned, paused, stopped, finished, failed, warning
 snapshots/       <step>.npz, what the views draw
 checkpoint/      what `resume` goes on from
-requests/        stop, pause, label, knobs: all that a viewer writes
+evaluation.json  what was measured of the last checkpoint, by name of the metric
+evaluating.json  how far an evaluation is, or why it failed; replaced atomically, removed at its end
+requests/        stop, pause, label, knobs, evaluate, cancel: all that a viewer writes
 worker.log       output and tracebacks
 ```
 Standard library and numpy only, so that a viewer opens runs without loading torch.
@@ -37,8 +39,12 @@ import numpy as np
 STATES = ("queued", "running", "paused", "finished", "stopped", "failed", "interrupted")
 ACTIVE = frozenset({"queued", "running"})
 RESUMABLE = frozenset({"paused", "stopped", "interrupted", "failed"})
-REQUESTS = frozenset({"stop", "pause", "label", "knobs"})
+REQUESTS = frozenset({"stop", "pause", "label", "knobs", "evaluate", "cancel"})
 ENDINGS = frozenset({"stop", "pause"})  # requests that also take a waiting run out of the queue
+TASKS = {
+    "-": "train",
+    "=": "evaluate",
+}  # what a ticket is for, by what parts its number and its run
 SILENCE = 30.0  # seconds without a heartbeat after which a worker counts as gone
 HIDDEN = ".worker"  # beside the runs: queue, slots, and the log of the waiting worker
 
@@ -54,6 +60,30 @@ BLANK: dict[str, Any] = {  # a status of which nothing is known
     "error": None,  # one line
     "knobs": None,  # as they were turned last
     "created": None,  # Unix time, as is
+    "heartbeat": None,
+    "pid": None,
+    "host": None,
+}
+MEASURED: dict[str, Any] = {  # a metric of which nothing is known
+    "value": None,
+    "error": None,  # standard error
+    "low": None,  # 95 % interval
+    "high": None,
+    "cap": None,  # what the estimator cannot exceed
+    "n": None,  # images, or samples
+    "step": None,
+    "settings": {},
+    "seconds": None,  # it took
+    "time": None,  # Unix time, when it was done
+    "note": "",
+}
+EVALUATION: dict[str, Any] = {  # an evaluation of which nothing is known
+    "names": [],  # of the metrics asked for
+    "seed": 0,
+    "name": None,  # of the one that is being measured
+    "share": 0.0,  # of all that is done
+    "seconds": 0.0,  # since it began
+    "error": None,  # one line
     "heartbeat": None,
     "pid": None,
     "host": None,
@@ -116,11 +146,7 @@ class Run:
     @property
     def status(self) -> dict[str, Any]:
         """What the worker last said of itself, every key of `BLANK` present."""
-        try:
-            status = json.loads((self.path / "status.json").read_bytes())
-        except (OSError, ValueError):
-            status = None
-        return BLANK | (status if isinstance(status, dict) else {})
+        return BLANK | self._record("status.json")
 
     @property
     def state(self) -> str:
@@ -143,8 +169,12 @@ class Run:
 
     @property
     def ticket(self) -> Path | None:
-        """The run's place in the queue."""
-        return next((t for t in tickets(self.root) if holder(t) == self), None)
+        """The run's place in the queue of those to be trained."""
+        return self._ticket("train")
+
+    def _ticket(self, task: str) -> Path | None:
+        mine = (t for t in tickets(self.root) if holder(t) == self)
+        return next((t for t in mine if task_of(t) == task), None)
 
     def rows(self) -> list[dict[str, Any]]:
         """All metric rows, oldest first."""
@@ -162,6 +192,59 @@ class Run:
             if row is not None:
                 return row
         return None
+
+    @property
+    def evaluation(self) -> dict[str, dict[str, Any]]:
+        """What was measured on demand, by the metric's name.
+
+        Each with value, error, low, high, cap and n (numbers or None), note, settings, and the step
+        it is of, the seconds it took and the Unix time at which it was done.
+        """
+        records = self._record("evaluation.json")
+        return {
+            name: MEASURED | record for name, record in records.items() if isinstance(record, dict)
+        }
+
+    @property
+    def evaluating(self) -> dict[str, Any] | None:
+        """How far the evaluation of this run is, or None where there is none under way.
+
+        Its `state` is waiting, for a slot on the device, or running; the rest is as in
+        `EVALUATION`. The run's own state knows nothing of it.
+        """
+        if self._ticket("evaluate") is not None:  # first, for it goes once the file says running
+            return EVALUATION | {"state": "waiting"} | self.asked_evaluation
+        status = self.evaluation_status
+        lives = status["error"] is None and _lives(status)
+        return status | {"state": "running"} if lives else None
+
+    @property
+    def evaluation_error(self) -> str | None:
+        """Why the last evaluation did not come to its end, or None."""
+        if not (self.path / "evaluating.json").exists() or self.evaluating is not None:
+            return None
+        return self.evaluation_status["error"] or (
+            "an evaluation must keep its worker until it is done, got one that is gone; "
+            "evaluate again: what it had measured is kept"
+        )
+
+    @property
+    def asked_evaluation(self) -> dict[str, Any]:
+        """What the request to evaluate asks for: names, seed."""
+        return self._record("requests/evaluate")
+
+    @property
+    def evaluation_status(self) -> dict[str, Any]:
+        """What the worker last said of the evaluation, every key of `EVALUATION` present."""
+        return EVALUATION | self._record("evaluating.json")
+
+    def _record(self, name: str) -> dict[str, Any]:
+        """The JSON object in a file, empty where there is none that can be read."""
+        try:
+            record = json.loads((self.path / name).read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return record if isinstance(record, dict) else {}
 
     def snapshot_steps(self) -> list[int]:
         """Steps of which there is a snapshot, in order."""
@@ -225,13 +308,24 @@ class Run:
         """Call the run `label`, on one line."""
         self.request("label", " ".join(label.split())[:200])
 
+    def cancel_evaluation(self) -> None:
+        """Take the evaluation out of the queue, or end it; what it has measured is kept."""
+        self.request("cancel")
+        if (ticket := self._ticket("evaluate")) is not None:
+            ticket.unlink(missing_ok=True)
+
     def delete(self) -> None:
         """Remove the directory for good.
 
-        Raises: RunError while the run is queued or running.
+        Raises: RunError while the run is queued, running or being evaluated.
         """
         if (state := self.state) in ACTIVE:
             raise RunError(f"a run must be at rest to be deleted, got {state}; stop it first")
+        if self.evaluating is not None:
+            raise RunError(
+                f"a run must be at rest to be deleted, got {self.id}, which is being evaluated; "
+                "cancel that first"
+            )
         try:
             self.path.rename(self.root / f".deleted-{self.id}-{secrets.token_hex(4)}")
         except FileNotFoundError:
@@ -264,7 +358,7 @@ class Run:
 
     def log(self, row: dict[str, Any]) -> None:
         """Append a metric row; values that are not finite are written as null."""
-        values = {k: v if math.isfinite(v) else None for k, v in row["values"].items()}
+        values = {k: _finite(v) for k, v in row["values"].items()}
         _append(self.path / "metrics.jsonl", row | {"values": values})
 
     def event(self, kind: str, step: int, **more: Any) -> None:
@@ -280,16 +374,40 @@ class Run:
 
     def set_status(self, **changes: Any) -> None:
         """Change the status, signed by this process with a new heartbeat."""
-        signature = {"pid": os.getpid(), "host": socket.gethostname(), "heartbeat": time.time()}
-        self._write_status(self.status | changes | signature)
+        self._write("status.json", self.status | changes | _signature())
 
-    def _write_status(self, status: dict[str, Any]) -> None:
-        data = json.dumps(status, allow_nan=False).encode()
-        _replace(self.path / "status.json", lambda file: file.write(data))
+    def begin_evaluation(self, **asked: Any) -> None:
+        """Say that this process evaluates the run, by the `names` and the `seed` asked for."""
+        self._write("evaluating.json", EVALUATION | asked | _signature())
+
+    def set_evaluating(self, **changes: Any) -> None:
+        """Say how far the evaluation is, with a new heartbeat."""
+        self._write("evaluating.json", self.evaluation_status | changes | _signature())
+
+    def end_evaluation(self, error: str | None = None) -> None:
+        """Say that the evaluation is over; why, where it failed."""
+        self.withdraw("evaluate")
+        self.withdraw("cancel")
+        if error is None:
+            (self.path / "evaluating.json").unlink(missing_ok=True)
+        else:
+            self.set_evaluating(error=error)
+
+    def _write(self, name: str, record: dict[str, Any], indent: int | None = None) -> None:
+        data = json.dumps(record, allow_nan=False, indent=indent).encode()
+        _replace(self.path / name, lambda file: file.write(data))
 
     def save_snapshot(self, step: int, arrays: dict[str, np.ndarray]) -> None:
         """Write a snapshot."""
         _replace(self._snapshot_file(step), lambda file: np.savez(file, **arrays))
+
+    def save_evaluation(self, records: dict[str, dict[str, Any]]) -> None:
+        """Add measured metrics by name, in place of what was known of them.
+
+        Numbers that are not finite are written as null.
+        """
+        finite = {name: {k: _finite(v) for k, v in r.items()} for name, r in records.items()}
+        self._write("evaluation.json", self.evaluation | finite, indent=1)
 
     def thin_snapshots(self, keep: int) -> None:
         """Remove snapshots until `keep` are left: first and last stay, the rest spread evenly."""
@@ -362,7 +480,7 @@ def create(root: Path, config: Any) -> Run:
         run = Run(_new_directory(root))
         for name in ("snapshots", "checkpoint", "requests"):
             (run.path / name).mkdir()
-        run._write_status(BLANK | {"state": "queued", "created": time.time()})
+        run._write("status.json", BLANK | {"state": "queued", "created": time.time()})
         # Last, for a directory without config.json is no run yet.
         _replace(run.path / "config.json", lambda file: file.write(text.encode()))
     except OSError as error:
@@ -407,10 +525,13 @@ def find(root: Path, id: str) -> Run:
 
 
 def tickets(root: Path) -> list[Path]:
-    """The queue, first come first: files named `<ns since 1970>-<run id>`."""
+    """The queue, first come first: files named `<ns since 1970>-<run id>`, to be trained.
+
+    To be evaluated they are named `<ns since 1970>=<run id>`.
+    """
     queue = root / HIDDEN / "queue"
     try:
-        names = sorted(name for name in os.listdir(queue) if re.match(r"\d+-", name))
+        names = sorted(name for name in os.listdir(queue) if re.match(r"\d+[-=]", name))
     except FileNotFoundError:
         return []
     return [queue / name for name in names]
@@ -418,7 +539,22 @@ def tickets(root: Path) -> list[Path]:
 
 def holder(ticket: Path) -> Run:
     """The run that holds a ticket."""
-    return Run(ticket.parent.parent.parent / ticket.name.partition("-")[2])
+    return Run(ticket.parent.parent.parent / re.split("[-=]", ticket.name, maxsplit=1)[1])
+
+
+def task_of(ticket: Path) -> str:
+    """What a ticket is for: train or evaluate."""
+    return TASKS[ticket.name.lstrip("0123456789")[0]]
+
+
+def place_of(ticket: Path) -> int:
+    """The number by which a ticket takes its turn."""
+    return int(re.split("[-=]", ticket.name, maxsplit=1)[0])
+
+
+def _signature() -> dict[str, Any]:
+    """Which process says something, and when."""
+    return {"pid": os.getpid(), "host": socket.gethostname(), "heartbeat": time.time()}
 
 
 def _lives(status: dict[str, Any]) -> bool:
@@ -445,6 +581,11 @@ def alive(pid: int) -> bool:
     state, threads = fields[0], int(fields[17])
     # A zombie is dead and waits for its parent, once its last thread has let go of its files.
     return state not in "ZX" or threads > 1
+
+
+def _finite(value: Any) -> Any:
+    """The value, but None for a number that JSON does not know."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _append(path: Path, record: dict[str, Any]) -> None:

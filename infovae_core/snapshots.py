@@ -41,7 +41,8 @@ def take(state: State, data: Dataset, before: Mapping[str, np.ndarray] | None = 
     stds = torch.cat([q.stddev for q in posteriors])
     mean = means.float().cpu().numpy()
     counts = [len(part) for part in splits]
-    shown = data.test.x[one_of_each_class(data.test)]
+    chosen = one_of_each_class(data.test)
+    shown = data.test.x[chosen]
     prior = torch.randn(
         SAMPLES, model.latent_dim, generator=torch.Generator().manual_seed(seed_of(0, "samples"))
     )
@@ -51,6 +52,7 @@ def take(state: State, data: Dataset, before: Mapping[str, np.ndarray] | None = 
         "label": torch.cat([part.y for part in splits]).to(torch.int16).cpu().numpy(),
         "split": np.repeat(np.arange(2, dtype=np.uint8), counts),
         "index": np.concatenate([np.arange(n, dtype=np.int32) for n in counts]),
+        "shown": chosen.to(torch.int32).cpu().numpy(),
         "originals": pixels(shown),
         "reconstructions": pixels(model.decode(model.posterior(shown).mean).mean),
         "samples": pixels(model.decode(prior.to(shown)).mean),

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
+from infovae_core import estimators
 from infovae_core.config import Knobs, RunConfig
-from infovae_core.data import Dataset, Split
+from infovae_core.data import Dataset, Split, spread
 from infovae_core.likelihoods import LIKELIHOODS
 from infovae_core.model import VAE, Pass
 from infovae_core.networks import NETWORKS
@@ -25,6 +26,10 @@ from infovae_core.randomness import seed_of
 from infovae_core.terms import NATS
 
 TRAIN_ROWS = 2000  # about as many training rows as a long run writes
+CODES_ROWS = 500  # about as many rows of codes, at most
+CODES = 1000  # held-out images whose codes such a row compares with one another
+CODES_SHARE = 0.05  # of the time of training that they may take, in steps of
+PAIRS_PER_STEP = 1e6  # densities of a code unit under a posterior, where networks are small
 
 
 @dataclass
@@ -57,9 +62,13 @@ class Plan(NamedTuple):
 
 
 class Row(NamedTuple):
-    """The total and its parts, unweighted; nats per image unless the term says otherwise."""
+    """The total and its parts, unweighted; nats per image unless the term says otherwise.
 
-    split: str  # train: mean over the steps since the last row; test: over the whole split
+    train: mean over the steps since the last row; test: over the whole split; codes: what
+    held-out codes carry, by the names in `metrics.METRICS`.
+    """
+
+    split: str
     values: dict[str, float]
 
 
@@ -183,8 +192,9 @@ def train(
     """Train to the end of the plan, a report after every step.
 
     Rows come with step 1, with every `Plan.row_every` steps (train), and with the end of every
-    epoch (test). `state` goes on from where a checkpoint left it. `turns` are knobs by the step
-    after which they are turned, the config's where left out; the caller may add to them meanwhile.
+    epoch (test) or of some (codes; see `codes_every`). `state` goes on from where a checkpoint left
+    it. `turns` are knobs by the step after which they are turned, the config's where left out; the
+    caller may add to them meanwhile.
     """
     state = state or init(config, data)
     if turns is None:
@@ -218,8 +228,22 @@ def due_rows(state: State, length: Plan, data: Dataset, values: dict[str, Tensor
     if state.step == 1 or state.step % length.row_every == 0 or state.step == length.steps:
         yield Row("train", to_floats(state.sums, steps_since_row(state.step, length)))
         state.sums = None
-    if state.step % length.steps_per_epoch == 0:
+    epoch, rest = divmod(state.step, length.steps_per_epoch)
+    if rest == 0:
+        every = codes_every(length, min(CODES, len(data.test)), state.model.latent_dim)
+        if epoch % every == 0 or epoch in (1, length.epochs):
+            yield Row("codes", describe_codes(state, data.test))
         yield Row("test", evaluate(state, data.test, length.batch_size))
+
+
+def codes_every(length: Plan, n: int, d: int) -> int:
+    """Epochs between two rows of codes, so many that these take `CODES_SHARE` of the time at most.
+
+    The time is not measured but counted in pairs, n²(d + 2), for a run that is resumed or repeated
+    must write the same rows.
+    """
+    steps = n * n * (d + 2) / PAIRS_PER_STEP / CODES_SHARE
+    return max(1, math.ceil(steps / length.steps_per_epoch), length.epochs // CODES_ROWS)
 
 
 def steps_since_row(step: int, length: Plan) -> int:
@@ -251,6 +275,30 @@ def evaluate(state: State, split: Split, batch_size: int = 128) -> dict[str, flo
         for name, value in {"total": loss.total, **loss.parts}.items():
             totals[name] = totals.get(name, 0) + value * len(x)
     return to_floats(totals, len(split))
+
+
+@torch.no_grad()
+def describe_codes(state: State, split: Split) -> dict[str, float]:
+    """What the codes of at most `CODES` images carry: R = I + TC + dimension-wise KL, active units.
+
+    I and what follows from it are limited by log N, N the number of images. The noise is the same
+    at every call and not the run's.
+    """
+    x = split.x[spread(len(split), CODES).to(split.x.device)]
+    generator = torch.Generator(x.device).manual_seed(seed_of(0, "codes"))
+    q = state.model.posterior(x)
+    noise = torch.empty_like(q.mean).normal_(generator=generator)
+    parts = estimators.surgery(q, q.mean + q.stddev * noise)
+    values = {
+        "rate": parts.rate.mean(),
+        "mutual_information": parts.information.mean(),
+        "marginal_kl": parts.marginal_kl.mean(),
+        "total_correlation": parts.total_correlation.mean(),
+        "dimensionwise_kl": parts.dimensionwise_kl.mean(),
+        "active_units": estimators.active_units(q.mean, 0.01),
+        "active_units_05": estimators.active_units(q.mean, 0.05),
+    }
+    return to_floats(values)
 
 
 def about(config: RunConfig, data: Dataset, state: State) -> dict:

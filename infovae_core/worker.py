@@ -1,6 +1,7 @@
-"""Trains run directories: `python -m infovae_core.worker RUNS` waits for them, one after another.
+"""Trains and evaluates run directories: `python -m infovae_core.worker RUNS` waits for them.
 
-torch is loaded by those who train; `launch`, `ensure` and `idle` cost the web server none of it.
+torch is loaded by those who work; `launch`, `launch_evaluation`, `ensure` and `idle` cost the web
+server none of it.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from typing import TYPE_CHECKING
 
 from infovae_core import archive, dispatch
 from infovae_core.config import RunConfig
-from infovae_core.dispatch import Claim, ensure, idle, launch
+from infovae_core.dispatch import Claim, ensure, idle, launch, launch_evaluation
 from infovae_core.errors import explain
+from infovae_core.evaluation import Cancelled, Evaluation, Seen
 from infovae_core.recorder import Pulse, Recorder
 from infovae_core.runs import Run, tickets
 
@@ -31,7 +33,18 @@ if TYPE_CHECKING:
 
     Watch = Callable[[Report, Plan], object]
 
-__all__ = ["device_of", "ensure", "explain", "idle", "launch", "load_torch", "serve", "work"]
+__all__ = [
+    "device_of",
+    "ensure",
+    "evaluate",
+    "explain",
+    "idle",
+    "launch",
+    "launch_evaluation",
+    "load_torch",
+    "serve",
+    "work",
+]
 
 POLL = 0.025  # seconds between two looks at an empty queue
 OBEY = 0.05  # seconds between two looks at the requests
@@ -40,7 +53,7 @@ NICE = 10  # of a process that carries out a study
 
 
 def serve(root: Path) -> None:
-    """Wait for runs of `root` and train them, until another worker waits or nobody wants one.
+    """Wait for runs of `root` and work on them, until another worker waits or nobody wants one.
 
     A failed run is the last: what made it fail may have spoiled the process.
     """
@@ -60,14 +73,14 @@ def serve(root: Path) -> None:
             if claim is None:
                 break
             with claim as run, output_to(run.path / "worker.log"):
-                ending = work(run)
+                ending = work(run) if claim.task == "train" else evaluate(run)
             free_memory()
     if tickets(root) and ending != "terminated":
         dispatch.spawn(root)
 
 
 def next_claim(root: Path, born: float, code: int) -> Claim | None:
-    """Wait for a run that can be trained now; None once the worker is not wanted any more."""
+    """Wait for a run that can be worked on now; None once the worker is not wanted any more."""
     for poll in count():
         if poll % 50 == 0 and dispatch.unwanted(root, born, code):
             break
@@ -129,6 +142,28 @@ def train(run: Run, pulse: Pulse, watch: Watch) -> str:
                 break
         recorder.close(state)
     return ending or "finished"
+
+
+def evaluate(run: Run, seen: Seen = lambda name, estimate, share: None) -> str:
+    """Measure what `Run.begin_evaluation` said of `run`, and store it; give how that ended.
+
+    That is finished, failed or, by a request or SIGINT, cancelled. What was measured before is
+    kept, and the run's own state and events stay as they are. `seen` hears of progress. The caller
+    is the run's one writer (`dispatch.claim`, `dispatch.reserve`).
+    """
+    try:
+        with Evaluation(run, partial(dispatch.relieve, run.root, device_of)) as evaluation:
+            load_torch()
+            evaluation.measure(seen)
+    except (Cancelled, KeyboardInterrupt):
+        run.end_evaluation()
+        return "cancelled"
+    except Exception as error:
+        run.trace()
+        run.end_evaluation(explain(error))
+        return "failed"
+    run.end_evaluation()
+    return "finished"
 
 
 def investigate(run: Run, pulse: Pulse) -> str:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.distributions import MultivariateNormal
+from torch.distributions import Independent, MultivariateNormal
 
 from infovae_core.divergences import IMQ_SCALES
 from infovae_core.likelihoods import Gaussian
-from infovae_core.model import VAE
+from infovae_core.model import VAE, diagonal_normal
 
 
 class ProbabilisticPCA:
@@ -35,6 +35,13 @@ class ProbabilisticPCA:
             decoder.bias.zero_()
         self.model = VAE(encoder, decoder, Gaussian(sigma), d)
         self.information = 0.5 * precision.log().sum().item()
+
+    def worsen(self, shift: float = 0.3, wider: float = 1.5) -> None:
+        """Move every posterior and make it wider: the ELBO falls below log p(x)."""
+        d = self.model.latent_dim
+        with torch.no_grad():
+            self.model.encoder.bias[:d] += shift
+            self.model.encoder.bias[d:] += 2 * math.log(wider)
 
     def sample(self, count: int) -> Tensor:
         """Images [count, n] from the model."""
@@ -74,6 +81,30 @@ class LinearEncoder:
     def marginal_kl(self) -> float:
         spread = self.aggregated.trace() + self.b @ self.b
         return 0.5 * (spread - len(self.b) - self.aggregated.logdet()).item()
+
+    @property
+    def total_correlation(self) -> float:
+        return 0.5 * (self.aggregated.diagonal().log().sum() - self.aggregated.logdet()).item()
+
+    @property
+    def dimensionwise_kl(self) -> float:
+        variance = self.aggregated.diagonal()
+        return 0.5 * (variance + self.b**2 - 1 - variance.log()).sum().item()
+
+    def posterior(self, x: Tensor) -> Independent:
+        """q(z|x), for a diagonal C."""
+        mean = x @ self.a.T + self.b
+        return diagonal_normal(mean, self.c.diagonal().sqrt().expand_as(mean))
+
+    def sample(self, count: int) -> Tensor:
+        """Images [count, n]."""
+        return MultivariateNormal(torch.zeros(len(self.s)), self.s).sample((count,))
+
+
+def linear_encoder() -> LinearEncoder:
+    """One whose every part of the rate differs from 0."""
+    a, b = torch.tensor([[1.0, 0.3], [0.5, 0.8]]), torch.tensor([0.4, -0.2])
+    return LinearEncoder(a, b, torch.diag(torch.tensor([0.3, 0.5])), torch.eye(2))
 
 
 class GaussianPair:

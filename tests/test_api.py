@@ -23,7 +23,7 @@ from infovae_core.studies import BoundStudy
 from tests import fakes
 
 APP = Starlette(routes=api.routes)
-TYPES = {"u1": np.uint8, "u2": np.uint16, "i2": np.int16, "f4": np.float32}
+TYPES = {"u1": np.uint8, "u2": np.uint16, "i2": np.int16, "i4": np.int32, "f4": np.float32}
 
 
 @dataclass
@@ -267,10 +267,21 @@ def test_images_are_off_by_half_a_level_at_most(run):
         assert parts[name].max() <= 15
 
 
-def test_originals_travel_once(run):
-    run.save_snapshot(5, fakes.snapshot())
-    assert "originals" in picture(run, 5)[1]
-    assert "originals" not in picture(run, 5, "originals=0")[1]
+def test_what_stays_the_same_travels_once(run):
+    arrays = fakes.snapshot()
+    run.save_snapshot(5, arrays)
+    _, first = picture(run, 5)
+    np.testing.assert_array_equal(first["index"], arrays["index"])
+    np.testing.assert_array_equal(first["shown"], arrays["shown"])
+    _, later = picture(run, 5, "originals=0")
+    assert not {"originals", "index", "shown"} & later.keys()
+
+
+def test_a_snapshot_that_does_not_say_which_images_it_shows_is_shown(run):
+    arrays = fakes.snapshot()
+    del arrays["shown"]
+    run.save_snapshot(5, arrays)
+    assert "shown" not in picture(run, 5)[1]
 
 
 def test_a_density_is_one_and_of_the_codes(root):

@@ -28,6 +28,7 @@ def test_arrays_describe_the_model(digits, d):
     with torch.no_grad():
         decoded = vae.decode(vae.posterior(shown).mean).mean
     assert np.array_equal(arrays["originals"], snapshots.pixels(shown))
+    assert np.array_equal(arrays["originals"], snapshots.pixels(digits.test.x[arrays["shown"]]))
     assert np.array_equal(arrays["reconstructions"], snapshots.pixels(decoded))
     assert arrays["samples"].shape == (100, 8, 8)
     assert len(np.unique(arrays["samples"], axis=0)) > 50

@@ -98,14 +98,14 @@ function between(a, b, share) {
 }
 
 /** The distance between the 5th and the 95th hundredth of the values. */
-function range(values) {
+export function range(values) {
   const sorted = values.filter(Number.isFinite).sort();
   const at = (share) => sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
   return at(0.95) - at(0.05);
 }
 
 /** Median code of each class, an array for each axis. */
-function medians(points, labels, classes) {
+export function medians(points, labels, classes) {
   const members = Array.from({ length: classes }, () => []);
   labels.forEach((label, i) => members[label]?.push(i));
   return points.map((axis) =>

@@ -1,6 +1,6 @@
 /** Snapshots as they travel: a header of JSON, then arrays that lie side by side. */
 
-const TYPES = { u1: Uint8Array, u2: Uint16Array, i2: Int16Array, f4: Float32Array };
+const TYPES = { u1: Uint8Array, u2: Uint16Array, i2: Int16Array, i4: Int32Array, f4: Float32Array };
 const NO_POINT = 65535; // stands for a coordinate that is not finite
 const SIDE = 127; // levels of a signed value on each side of zero
 const NO_VALUE = 255; // stands for one that is not finite
@@ -22,6 +22,8 @@ export function unpack(buffer) {
     points: coordinates(parts.points, header),
     labels: parts.label.data,
     splits: parts.split.data,
+    indices: parts.index?.data, // of the points within their split; as the originals, sent once
+    shown: parts.shown?.data, // of the originals among the held-out images
     density: parts.density?.data,
     sight: header.sees ? sight(header.sees, parts) : null,
     images: Object.fromEntries(

@@ -1,0 +1,105 @@
+"""What held-out codes carry, and how they lie: from all pairs of codes and posteriors."""
+
+import math
+from dataclasses import replace
+
+import torch
+
+from infovae_core import estimators, intervals
+from infovae_core.divergences import KERNELS
+from infovae_core.measures.subject import (
+    Estimates,
+    Progress,
+    Subject,
+    above,
+    absent,
+    below,
+    of_mean,
+)
+from infovae_core.metrics import Estimate
+
+
+def surgery(subject: Subject, progress: Progress) -> Estimates:
+    """I(x; z), KL(q(z) ‖ p(z)), total correlation and dimension-wise KL from all pairs.
+
+    Where log N binds, a value is not the truth, but the truth is bounded: the interval of I reaches
+    up to the leave-one-out bound or the rate, whichever is less, and the others' follow.
+    """
+    s = estimators.surgery(*subject.test)
+    n = len(s.rate)
+    missing = s.upper - s.information
+    top = min(above(s.upper), above(s.rate))
+    more: dict[str, object] = {"settings": {"codes": n}}
+    if min(missing.mean(), (s.rate - s.information).mean()) > 0.1:
+        more["note"] = (
+            f"{n} codes are told apart by at most log N = {math.log(n):.2f} nats, which binds "
+            "here: the truth is in the interval, not at the value."
+        )
+    information = of_mean(s.information, cap=math.log(n), **more)
+    parts = {
+        "marginal_kl": of_mean(s.marginal_kl, low=below(s.marginal_kl - missing), **more),
+        "total_correlation": of_mean(
+            s.total_correlation, low=below(s.total_correlation - missing), **more
+        ),
+        "dimensionwise_kl": of_mean(s.dimensionwise_kl, settings={"codes": n}),
+    }
+    return {
+        "mutual_information": replace(information, high=max(information.value, top)),
+        **{name: replace(part, low=max(0.0, part.low)) for name, part in parts.items()},
+    }
+
+
+def activity(subject: Subject, progress: Progress) -> Estimates:
+    """Active units by the encoder's means; the interval moves each unit by its own error."""
+    means = subject.test.q.mean.double()
+    variance, error = means.var(0, correction=0), estimators.variance_error(means)
+    low, high = intervals.normal(variance, error)
+
+    def of(threshold: float) -> Estimate:
+        return Estimate(
+            value=float(estimators.active_units(means, threshold)),
+            low=float((low >= threshold).sum()),
+            high=float((high >= threshold).sum()),
+            cap=float(means.shape[1]),
+            n=len(means),
+            settings={"threshold": threshold},
+        )
+
+    return {"active_units": of(0.01), "active_units_05": of(0.05)}
+
+
+def covariance(subject: Subject, progress: Progress) -> Estimates:
+    """log det Cov of the sampled codes of both splits."""
+    estimates = {}
+    for name, codes in (("train", subject.train), ("test", subject.test)):
+        n, d = codes.z.shape
+        value, error = (number.item() for number in estimators.log_det_cov(codes.z))
+        if math.isfinite(value):
+            low, high = intervals.normal(value, error)
+            estimate = Estimate(value, error, low, high, n=n)
+        else:
+            estimate = absent(f"A covariance of {d} units needs more than {d} images, got {n}.")
+        estimates[f"log_det_cov_{name}"] = estimate
+    return estimates
+
+
+def discrepancies(subject: Subject, progress: Progress) -> Estimates:
+    """MMD² by every kernel and KSD² of the held-out codes from the prior."""
+    z = subject.test.z
+    n, d = z.shape
+    if n < 3:
+        return dict.fromkeys(
+            (*(f"mmd2_{kernel}" for kernel in KERNELS), "ksd2"),
+            absent(f"Pairs of codes are compared, which takes three images, got {n}."),
+        )
+    prior = torch.empty_like(z).normal_(generator=subject.generator("prior codes"))
+    bandwidth = math.sqrt(d)
+    found = {}
+    for number, (kernel, pair) in enumerate(estimators.mmd2_errors(z, prior), 1):
+        found[f"mmd2_{kernel}"] = pair, {"kernel": kernel, "codes": n}
+        progress(number / (len(KERNELS) + 1))
+    found["ksd2"] = estimators.ksd2_error(z, bandwidth), {"bandwidth": round(bandwidth, 4)}
+    return {
+        name: Estimate(value, error, *intervals.normal(value, error), n=n, settings=settings)
+        for name, ((value, error), settings) in found.items()
+    }

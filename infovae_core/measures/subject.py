@@ -1,0 +1,130 @@
+"""A trained model with its data, what more than one measurement needs of it, and estimates."""
+
+import math
+from collections.abc import Callable
+from functools import cached_property
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.distributions import Independent
+
+from infovae_core import intervals
+from infovae_core.data import Dataset, spread
+from infovae_core.metrics import Estimate
+from infovae_core.model import VAE, diagonal_normal
+from infovae_core.probes import Labelled, Scale
+from infovae_core.randomness import seed_of
+
+Progress = Callable[[float], object]
+Estimates = dict[str, Estimate]
+
+CODES = 10_000  # held-out images of which all pairs are taken
+BLOCK = 1000  # images that pass through a network at once
+
+GREY = (
+    "The Bernoulli likelihood is a probability of binary images. On grey values it is a "
+    "cross-entropy: fit to compare runs with the same likelihood, not a normalised density."
+)
+
+
+class Codes(NamedTuple):
+    """Posteriors of images, and one draw from each."""
+
+    q: Independent
+    z: Float[Tensor, "n d"]
+
+
+class Subject:
+    """A model with its data, and what more than one function needs of them."""
+
+    def __init__(self, model: VAE, data: Dataset, seed: int) -> None:
+        self.model, self.data, self.seed = model, data, seed
+
+    def stream(self, purpose: str) -> int:
+        """A seed for one purpose."""
+        return seed_of(self.seed, f"metric: {purpose}")
+
+    def generator(self, purpose: str) -> torch.Generator:
+        """Random numbers for one purpose, on the device of the data."""
+        return torch.Generator(self.data.test.x.device).manual_seed(self.stream(purpose))
+
+    @cached_property
+    def train_x(self) -> Float[Tensor, "n *data"]:
+        """Training images; drawn once where they are rates."""
+        x = self.data.train.x
+        if not self.data.dynamic:
+            return x
+        return torch.bernoulli(x, generator=self.generator("binary training images"))
+
+    @cached_property
+    def train(self) -> Codes:
+        """Codes of all training images."""
+        return self._encode(self.train_x, "training codes")
+
+    @cached_property
+    def test(self) -> Codes:
+        """Codes of held-out images."""
+        return self._encode(self.data.test.x[spread(len(self.data.test), CODES)], "held-out codes")
+
+    @torch.no_grad()
+    def _encode(self, x: Float[Tensor, "n *data"], purpose: str) -> Codes:
+        parts = [self.model.posterior(part) for part in x.split(BLOCK)]
+        mean, std = (torch.cat([getattr(q, a) for q in parts]) for a in ("mean", "stddev"))
+        noise = torch.empty_like(mean).normal_(generator=self.generator(purpose))
+        return Codes(diagonal_normal(mean, std), mean + std * noise)
+
+    @cached_property
+    def labelled(self) -> tuple[Labelled, Labelled]:
+        """Means of training and of held-out posteriors with their classes, scaled alike."""
+        scale = Scale.of(self.train.q.mean)
+        rows = spread(len(self.data.test), CODES)
+        test = Labelled(scale(self.test.q.mean), self.data.test.y[rows])
+        return Labelled(scale(self.train.q.mean), self.data.train.y), test
+
+    @property
+    def caveat(self) -> str:
+        """What keeps log p(x|z) from being the log of a density."""
+        return GREY if self.model.likelihood.binary and not self.is_binary else ""
+
+    @cached_property
+    def is_binary(self) -> bool:
+        """Whether every pixel is 0 or 1."""
+        x = self.data.test.x
+        return bool(((x == 0) | (x == 1)).all())
+
+
+def absent(note: str) -> Estimate:
+    """A value that cannot be had."""
+    return Estimate(None, note=note)
+
+
+def of_mean(terms: Float[Tensor, " n"], **more: object) -> Estimate:
+    """The mean of one term per image."""
+    value, error = mean_error(terms)
+    low, high = intervals.normal(value, error)
+    found = {"value": value, "error": error, "low": low, "high": high, "n": len(terms)}
+    return Estimate(**found | more)
+
+
+def mean_error(terms: Float[Tensor, " n"]) -> tuple[float, float]:
+    """Mean and its standard error."""
+    terms = terms.double()
+    error = terms.std(correction=min(1, len(terms) - 1)) / math.sqrt(len(terms))
+    return terms.mean().item(), error.item()
+
+
+def below(terms: Float[Tensor, " n"]) -> float:
+    """Where the interval of the mean begins."""
+    return intervals.normal(*mean_error(terms))[0]
+
+
+def above(terms: Float[Tensor, " n"]) -> float:
+    """Where it ends."""
+    return intervals.normal(*mean_error(terms))[1]
+
+
+def joined(notes: list[str]) -> str:
+    """Notes one after another."""
+    return " ".join(filter(None, notes))

@@ -1,0 +1,115 @@
+import math
+
+import pytest
+import torch
+
+from infovae_core import critics
+from infovae_core.critics import Coded
+from infovae_core.intervals import Z
+from infovae_core.model import diagonal_normal
+from infovae_core.terms import MutualInformation
+from tests.oracles import GaussianPair
+
+TERMS = {
+    "mine": MutualInformation("dv", (32,)),
+    "donsker_varadhan": MutualInformation("dv", (32,), moving=1.0),
+    "f_dual": MutualInformation("kl", (32,)),
+    "info_nce": MutualInformation("nce", (32,)),
+}
+
+
+def coded(oracle, count):
+    """Images x ~ N(0, I) with the posteriors N(ρ x, 1 − ρ²) of the pair."""
+    x = torch.randn(count, oracle.d)
+    spread = math.sqrt(1 - oracle.rho**2)
+    return critics.coded(x, diagonal_normal(oracle.rho * x, torch.full_like(x, spread)))
+
+
+def drawn(images, seed=0):
+    return images.draw(torch.Generator().manual_seed(1000 + seed))  # not the stream of x
+
+
+def optimal(oracle, shift=0.0):
+    """The critic that knows the density ratio."""
+
+    def critic(x, z):
+        shape = torch.broadcast_shapes(x.shape, z.shape)
+        flat = (part.expand(shape).reshape(-1, oracle.d) for part in (x, z))
+        return oracle.log_ratio(*flat).reshape(shape[:-1]) + shift
+
+    return critic
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_an_optimal_critic_reports_the_information(name):
+    oracle, term = GaussianPair(0.7, 2), TERMS[name]
+    critic = optimal(oracle, shift=float(name == "f_dual"))
+    value, error = critics.report(term, critic, drawn(coded(oracle, 2000)), 1000)
+    assert value == pytest.approx(oracle.information, abs=4 * error)
+    assert error < 0.1 * oracle.information
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_errors_of_a_report_are_those_of_fresh_images(name):
+    oracle, term, held = GaussianPair(0.6, 2), TERMS[name], 0
+    critic = optimal(oracle, shift=float(name == "f_dual"))
+    for repeat in range(150):
+        value, error = critics.report(term, critic, drawn(coded(oracle, 200), repeat), 200)
+        held += abs(value - oracle.information) <= Z * error
+    assert 0.9 <= held / 150 <= 0.99
+
+
+@pytest.mark.parametrize("count", [10, 100])
+def test_infonce_is_capped_by_the_size_of_its_groups_also_for_a_perfect_critic(count):
+    x = torch.eye(count)
+    p = drawn(Coded(x, 100 * x, torch.full_like(x, 1e-3)))
+
+    def perfect(x, z):
+        return 1e4 * (x * z).sum(-1)
+
+    for group in (5, count):
+        value, _ = critics.report(TERMS["info_nce"], perfect, p, group)
+        assert value == pytest.approx(math.log(group))
+    assert [critics.groups(count, size) for size in (count // 3, count, 2 * count)] == [3, 1, 1]
+
+
+@pytest.mark.parametrize("name", TERMS)
+def test_a_fresh_critic_finds_most_of_the_information_and_no_more(name):
+    oracle = GaussianPair(0.8, 1)
+    fitted = critics.fit(
+        TERMS[name],
+        coded(oracle, 3000),
+        torch.Generator().manual_seed(0),
+        seed=0,
+        steps=400,
+        batch=64,
+        learning_rate=3e-3,
+    )
+    value, error = critics.report(TERMS[name], fitted.critic, drawn(coded(oracle, 2000)), 512)
+    assert 0.75 * oracle.information < value < oracle.information + 3 * error
+    assert 0 < fitted.steps <= 400
+
+
+def test_a_critic_that_learns_its_images_by_heart_gets_nothing_for_it():
+    """Images and codes are unrelated, and few enough to be remembered."""
+    term = MutualInformation("dv", (128,))
+    few, others = coded(GaussianPair(0.0, 20), 60), coded(GaussianPair(0.0, 20), 500)
+    fitted = critics.fit(
+        term, few, torch.Generator().manual_seed(0), seed=0, steps=300, batch=48, learning_rate=1e-2
+    )
+    value, error = critics.report(term, fitted.critic, drawn(others), 512)
+    assert value < 3 * error
+
+
+def test_fitting_leaves_the_process_stream_alone():
+    images = coded(GaussianPair(0.5), 100)
+    torch.manual_seed(5)
+    expected = torch.randn(4)
+    torch.manual_seed(5)
+    one, two = (
+        critics.fit(TERMS["mine"], images, torch.Generator().manual_seed(1), 2, steps=20, batch=16)
+        for _ in range(2)
+    )
+    assert torch.equal(torch.randn(4), expected)
+    for a, b in zip(one.critic.parameters(), two.critic.parameters(), strict=True):
+        assert torch.equal(a, b)
