@@ -167,8 +167,8 @@ def test_help_shows_every_field_with_its_text(name, capsys):
         ("repeat runs/none", "none", "choose one from the list"),
         ("repeat done/foreign", "data.name", "Input should be"),
         ("list --rnus x", "--rnus", "did you mean --runs?"),
-        ("learn", "train, resume, repeat, list", "--help"),
-        ("", "train, resume, repeat, list", "--help"),
+        ("learn", "train, resume, repeat, evaluate, list", "--help"),
+        ("", "train, resume, repeat, evaluate, list", "--help"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(words, names, remedy, tmp_path, capsys):
