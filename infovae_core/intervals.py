@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
 
 
 def of_unevenness(
-    counts: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray], random: np.random.Generator
+    counts: np.ndarray, statistic: Callable[[np.ndarray], Any], random: np.random.Generator
 ) -> tuple[float, float, float]:
     """Standard error and interval of a statistic of class shares that is 0 for even ones, else > 0.
 

@@ -28,7 +28,7 @@ def critic(
     term: MutualInformation,
     subject: Subject,
     progress: Progress,
-    **settings: float,
+    **settings: int | float,
 ) -> Estimates:
     """A bound by a critic fitted to training images and reported on the held-out ones.
 

@@ -76,12 +76,12 @@ def drawn(subject: Subject) -> Float[Tensor, "n *data"]:
     return torch.cat([subject.model.decode(z).mean for z in noise.split(BLOCK)])
 
 
-def total_mismatch(shares: np.ndarray) -> np.ndarray:
+def total_mismatch(shares: np.ndarray) -> np.ndarray | np.floating:
     """Σ_c |f_c − 1/K|."""
     return np.abs(shares - 1 / shares.shape[-1]).sum(-1)
 
 
-def kl_from_uniform(shares: np.ndarray) -> np.ndarray:
+def kl_from_uniform(shares: np.ndarray) -> np.ndarray | np.floating:
     """KL(uniform ‖ f) = −log K − mean_c log f_c; infinite where a class is missing."""
     with np.errstate(divide="ignore"):
         return -math.log(shares.shape[-1]) - np.log(shares).mean(-1)
