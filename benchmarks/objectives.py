@@ -1,31 +1,39 @@
-"""Train objectives on the same data, seed and batches; tabulate what their codes carry.
+"""Train objectives on the same data, seeds and batches; tabulate what their codes carry.
 
-    python -m benchmarks.objectives --data digits --epochs 300
+    python -m benchmarks.objectives --data digits --seeds 3
+    python -m benchmarks.objectives --data digits --objective '{"name": "BetaVAE", "beta": 4}'
 
+Without --objective, every objective with its defaults, every divergence and every bound.
 Distortion and rate are of the held-out images; I, KLz and active units of the training images'
-codes (at most 5,000 of them), the held-out ones being too few for log N not to bind.
+codes (at most 5,000 of them), the held-out ones being too few for log N not to bind. With several
+seeds: mean ± standard deviation.
 """
 
 import argparse
 import json
+import statistics
 import time
 from pathlib import Path
 
 import torch
 
 from infovae_core import data, estimators, training
+from infovae_core.bounds import BOUNDS
 from infovae_core.config import RunConfig
+from infovae_core.objectives import OBJECTIVES
+from infovae_core.terms import DIVERGENCES
 
-FAMILY = [
-    {"name": "VAE"},
-    {"name": "BetaVAE"},
-    {"name": "InfoVAE"},
-    {"name": "InfoVAE", "divergence": "stein"},
-    {"name": "InfoVAE", "divergence": "jensen"},
-    {"name": "InfoVAE", "divergence": "kl"},
-    {"name": "InfoMaxVAE"},
-    {"name": "InfoMaxVAE", "bound": "dv"},
-]
+CHOICES = {"InfoVAE": ("divergence", DIVERGENCES), "InfoMaxVAE": ("bound", BOUNDS)}
+
+
+def family() -> list[dict]:
+    """Every objective with its defaults, once for each divergence or bound that it may have."""
+    return [
+        {"name": name} | ({field: choice} if field else {})
+        for name in OBJECTIVES
+        for field, choices in [CHOICES.get(name, ("", [None]))]
+        for choice in choices
+    ]
 
 
 def measure(config: RunConfig, images: data.Dataset) -> dict[str, float]:
@@ -50,6 +58,12 @@ def measure(config: RunConfig, images: data.Dataset) -> dict[str, float]:
     }
 
 
+def summary(values: list[float]) -> str:
+    """A mean, with the standard deviation where there are several values."""
+    mean = f"{statistics.mean(values):.4g}"
+    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.2g}"
+
+
 def main() -> None:
     """Print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -57,31 +71,31 @@ def main() -> None:
     parser.add_argument("--root", type=Path, default=Path("data"))
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--latent-dim", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--training", type=json.loads, default={}, help="more of its fields")
     parser.add_argument("--objective", type=json.loads, action="append")
     args = parser.parse_args()
     torch.set_flush_denormal(True)
     header = None
-    for objective in args.objective or FAMILY:
-        config = RunConfig.model_validate(
-            {
-                "data": {"name": args.data, "root": args.root},
-                "model": {"latent_dim": args.latent_dim},
-                "objective": objective,
-                "training": {"epochs": args.epochs},
-            }
-        )
-        row = measure(config, data.load(config.data))
+    for objective in args.objective or family():
+        rows = []
+        for seed in range(args.seeds):
+            config = RunConfig.model_validate(
+                {
+                    "data": {"name": args.data, "root": args.root},
+                    "model": {"latent_dim": args.latent_dim},
+                    "objective": objective,
+                    "training": {"epochs": args.epochs, "seed": seed} | args.training,
+                }
+            )
+            rows.append(measure(config, data.load(config.data)))
         if header is None:
-            header = list(row)
+            header = list(rows[0])
             print("| objective |", " | ".join(header), "|")
             print("|---" * (len(header) + 1) + "|")
         changed = ", ".join(f"{k} {v}" for k, v in objective.items() if k != "name")
-        print(
-            f"| {config.objective.title} {changed} |",
-            " | ".join(f"{value:.4g}" for value in row.values()),
-            "|",
-            flush=True,
-        )
+        cells = (summary([row[name] for row in rows]) for name in header)
+        print(f"| {config.objective.title} {changed} |", " | ".join(cells), "|", flush=True)
 
 
 if __name__ == "__main__":

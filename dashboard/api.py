@@ -1,4 +1,4 @@
-"""Read-only HTTP routes for live views: what is new in a run, its snapshots, the view's own files.
+"""Read-only HTTP routes: what is new in a run, its snapshots, the files of the components.
 
 What many viewers ask for is made once: a log is parsed as it grows, and every answer is kept as the
 compressed bytes that travel until the run changes. Nothing here imports streamlit or torch.
@@ -20,15 +20,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from dashboard.packing import BadQuery, compact, pack
-from infovae_core import runs
+from dashboard.packing import BadQuery, compact, pack, shorten
+from infovae_core import archive, runs
 from infovae_core.runs import Run, RunError, Tail
 
 FRESH = 0.05  # seconds for which what was read of a run is shown without looking again
 KEPT = 32  # runs whose logs are kept parsed; answers and snapshots kept packed for each
 SHOWN = ("step", "steps", "epoch", "epochs", "rate", "seconds", "created", "device", "error")
 FOREVER = "public, max-age=31536000, immutable"
-STATIC = Path(__file__).parent / "live" / "static"
+STATIC = {
+    name: Path(__file__).parent / name / "static"
+    for name in ("live", "family", "planes", "study", "units")
+}
 MEDIA = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
 
 
@@ -38,16 +41,21 @@ class Feed:
     def __init__(self, run: Run) -> None:
         self.run = run
         self._lock = threading.Lock()
-        self._metrics = Tail(run.path / "metrics.jsonl")
-        self._journal = Tail(run.path / "events.jsonl")
-        self._rows: list[str] = []  # each as the JSON that travels
-        self._events: list[str] = []
-        self._about: Any = None
         self._head: dict[str, Any] = {}
         self._version = ""
         self._read_at = -math.inf
         self._answers: dict[tuple[int, int], bytes] = {}
         self._snapshots: dict[tuple[int, str, bool], bytes] = {}
+        self._begin(None)
+
+    def _begin(self, created: float | None) -> None:
+        """Read the logs from their start, as of a run created then."""
+        self._created = created
+        self._metrics = Tail(self.run.path / "metrics.jsonl")
+        self._journal = Tail(self.run.path / "events.jsonl")
+        self._rows: list[str] = []  # each as the JSON that travels
+        self._events: list[str] = []
+        self._about: Any = None
 
     def news(self, row: int, event: int) -> tuple[str, bytes]:
         """Version and compressed JSON of the run's state, with rows and events from these on.
@@ -76,15 +84,18 @@ class Feed:
     def _read(self) -> None:
         if time.monotonic() - self._read_at < FRESH:
             return
+        # Before the logs: who hears that a run has ended has all of its rows.
+        status, state, steps = self.run.status, self.run.state, self.run.snapshot_steps()
+        if status["created"] != self._created:  # a study may be removed and asked for again
+            self._begin(status["created"])
         self._rows += [compact(rounded(row)) for row in self._metrics.read()]
         for event in self._journal.read():
             self._about = event.pop("about", self._about)
             self._events.append(compact(event))
-        status, steps = self.run.status, self.run.snapshot_steps()
         self._head = {
             "id": self.run.id,
             "label": self.run.label,
-            "state": self.run.state,
+            "state": state,
             "status": {name: status[name] for name in SHOWN},
             "about": self._about,
             "next": len(self._rows),
@@ -118,13 +129,6 @@ def rounded(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def shorten(value: Any) -> Any:
-    """A float to six significant digits, None where it is not finite; all else as it is."""
-    if not isinstance(value, float):
-        return value
-    return float(f"{value:.6g}") if math.isfinite(value) else None
-
-
 # Routes.
 
 Handler = Callable[[Request], Response]
@@ -148,8 +152,20 @@ def answering(handler: Handler) -> Handler:
 @answering
 def live(request: Request) -> Response:
     """GET /api/runs/{id}/live?rows=N&events=M: state, and what was logged from there on."""
+    return news_of(feed_of(request.path_params["id"]), request)
+
+
+@answering
+def study(request: Request) -> Response:
+    """GET /api/studies/{id}/live?rows=N&events=M: the same of a study, which is so looked at."""
+    feed = feed_of(request.path_params["id"], archive.folder(runs.default_root()))
+    archive.watch(feed.run)
+    return news_of(feed, request)
+
+
+def news_of(feed: Feed, request: Request) -> Response:
+    """What is new to whoever asks."""
     query = request.query_params
-    feed = feed_of(request.path_params["id"])
     version, body = feed.news(whole(query.get("rows", "0")), whole(query.get("events", "0")))
     return reply(request, body, "application/json", tag=version, cache="no-store")
 
@@ -167,13 +183,14 @@ def snapshot(request: Request) -> Response:
 
 
 def asset(request: Request) -> Response:
-    """GET /api/live/{version}/{name}: a file of the live view, for good under its version."""
-    name, version = request.path_params["name"], request.path_params["version"]
-    if name not in {path.name for path in assets()}:
+    """GET /api/static/{version}/{component}/{name}: a component's file, for good in its version."""
+    version, component, name = (request.path_params[k] for k in ("version", "component", "name"))
+    found = [p for p in assets() if (p.name, p.parent) == (name, STATIC.get(component))]
+    if not found:
         return unknown(request)
-    body = gzip.compress((STATIC / name).read_bytes(), 6)
+    body = gzip.compress(found[0].read_bytes(), 6)
     cache = FOREVER if version == assets_version() else "no-store"
-    return reply(request, body, MEDIA[Path(name).suffix], cache=cache)
+    return reply(request, body, MEDIA[found[0].suffix], cache=cache)
 
 
 def unknown(request: Request) -> Response:
@@ -209,9 +226,9 @@ _feeds: dict[Path, Feed] = {}
 _feeding = threading.Lock()
 
 
-def feed_of(id: str) -> Feed:
+def feed_of(id: str, root: Path | None = None) -> Feed:
     """The one feed of a run, whoever asks. Raises: RunError where there is no such run."""
-    run = runs.find(runs.default_root().resolve(), id)
+    run = runs.find((root or runs.default_root()).resolve(), id)
     with _feeding:
         feed = _feeds.pop(run.path, None) or Feed(run)
         make_room(_feeds)
@@ -220,19 +237,26 @@ def feed_of(id: str) -> Feed:
 
 
 def assets() -> Iterable[Path]:
-    """The live view's own files."""
-    return sorted(path for path in STATIC.iterdir() if path.suffix in MEDIA)
+    """The components' own files."""
+    files = (path for folder in STATIC.values() for path in folder.iterdir())
+    return sorted(path for path in files if path.suffix in MEDIA)
 
 
 def assets_version() -> str:
-    """Changes whenever one of them does."""
+    """Changes whenever one of them does: they are one tree and may import each other."""
     stamps = [(path.name, path.stat().st_mtime_ns) for path in assets()]
     return hashlib.blake2b(repr(stamps).encode(), digest_size=6).hexdigest()
+
+
+def module(component: str) -> str:
+    """The address of a component's entry."""
+    return f"/api/static/{assets_version()}/{component}/main.js"
 
 
 routes = [
     Route("/api/runs/{id}/live", live),
     Route("/api/runs/{id}/snapshots/{step:int}", snapshot),
-    Route("/api/live/{version}/{name}", asset),
+    Route("/api/studies/{id}/live", study),
+    Route("/api/static/{version}/{component}/{name}", asset),
     Route("/api/{rest:path}", unknown),
 ]

@@ -62,10 +62,14 @@ class Leaf:
     @property
     def initial(self) -> Any:
         """The default, as the widget wants it."""
-        if self.default is None:
+        return self.written(self.default)
+
+    def written(self, value: Any) -> Any:
+        """A value of the field, as the widget wants it."""
+        if value is None:
             return "" if self.kind in ("list", "text") else None
         write = {"list": lambda items: ", ".join(map(str, items)), "text": str, "float": float}
-        return write.get(self.kind, lambda value: value)(self.default)
+        return write.get(self.kind, lambda value: value)(value)
 
     @property
     def value(self) -> Any:
@@ -181,6 +185,15 @@ def _first_line(cls: type[BaseModel]) -> str:
 def join(path: str, name: str) -> str:
     """A path and what comes below it."""
     return f"{path}.{name}" if path else name
+
+
+def flatten(record: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of nested records, each with its path."""
+    for name, value in record.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, join(path, name))
+        else:
+            yield join(path, name), value
 
 
 def below(path: str, above: str) -> bool:

@@ -8,14 +8,14 @@ drawn, so that each message stands below its widget and a button may be drawn an
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import streamlit as st
 from pydantic import BaseModel, ValidationError
 
 from dashboard import rules
-from dashboard.fields import Leaf, Node, below, take_apart
+from dashboard.fields import Leaf, Node, below, flatten, take_apart
 from dashboard.words import plain
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -127,6 +127,20 @@ def fill(key: str, instance: BaseModel) -> None:
     """Let the form under `key` show this instance; to be called before the form is made."""
     fills, _ = st.session_state.get(key, (0, None))
     st.session_state[key] = (fills + 1, instance)  # new keys: what was typed before is forgotten
+
+
+def put(key: str, record: Mapping[str, Any]) -> None:
+    """Let the widgets of a filled form say what a partial record says, and leave all others alone.
+
+    To be called before the form is made. The same widgets stay, also those of other members of a
+    union, with what was typed into them.
+    """
+    fills, default = st.session_state[key]
+    said = dict(flatten(record))
+    for leads in (True, False):  # what leads decides which other leaves there are
+        for leaf in take_apart(default, "", f"{key}.{fills}").leaves():
+            if leaf.leads == leads and leaf.path in said:
+                st.session_state[leaf.key] = leaf.written(said[leaf.path])
 
 
 def _widget(leaf: Leaf) -> None:

@@ -38,6 +38,18 @@ st.navigation(
             icon=":material/list:",
             help="Every run: open, rename, resume, repeat or delete it.",
         ),
+        st.Page(
+            state.COMPARE,
+            title="Compare",
+            icon=":material/compare_arrows:",
+            help="Runs side by side: metrics, curves, latent planes, rate and distortion.",
+        ),
+        st.Page(
+            state.INFORMATION,
+            title="Information",
+            icon=":material/share:",
+            help="Estimators of mutual information where it is known, and active units.",
+        ),
     ],
     position="top",
 ).run()

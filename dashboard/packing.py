@@ -9,11 +9,17 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 POINT_LEVELS = 65534  # of a coordinate, between the smallest and the largest of a snapshot
 NO_POINT = 65535  # stands for a coordinate that is not finite
 PIXEL_STEP = 17  # 16 grey levels: as much as the eye makes out, at a third of the bytes
 GRID = 161  # places at which a one-dimensional q(z) is evaluated
+SIDE = 127  # levels of a signed value on each side of zero, which is level 127
+NO_VALUE = 255  # stands for one that is not finite
+PRIOR = 3.5  # σ within which the prior counts as being there
+BESIDE = 2  # places of a grid that a code is beside, each way
+BINS = 48  # of the histograms of a critic's scores
 
 
 class BadQuery(ValueError):
@@ -38,9 +44,15 @@ def pack(step: int, arrays: Mapping[str, np.ndarray], plane: str, originals: boo
     }
     if originals:
         parts["originals"] = grey(arrays["originals"])
+        for name in ("index", "shown"):  # which images these are; older snapshots do not say all
+            if name in arrays:
+                parts[name] = arrays[name].astype("<i4")
     header = {"step": step, "axes": axes, "low": low, "scale": scale, "grey": PIXEL_STEP}
     if mean.shape[1] == 1:
         header["width"], parts["density"] = density(mean[:, 0], arrays["std"][:, 0])
+    if "sees" in arrays:
+        header["sees"], drawn = overlay(arrays, plane)
+        parts |= drawn
     return join(header, parts)
 
 
@@ -90,6 +102,74 @@ def density(mean: np.ndarray, std: np.ndarray) -> tuple[float, np.ndarray]:
     return width, kernels.mean(1).astype("<f4")
 
 
+def overlay(
+    arrays: Mapping[str, np.ndarray], plane: str
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What a term sees (`infovae_core.sights`), said in the header and as arrays of bytes."""
+    said: dict[str, Any] = {"term": str(arrays["sees"])}
+    if "field" in arrays:
+        field = arrays["field"]
+        if "reach" in arrays:
+            said["reach"] = float(arrays["reach"])
+            there = occupied(arrays["mean"], said["reach"], len(field))
+            axes, _ = project(arrays["mean"], None, plane)
+            field = np.where(there, field, np.nan).transpose(axes)
+        said["scale"], levels = signed(field, 0.99)
+        return said, {"field": levels}
+    if "flow" in arrays:
+        _, flow = project(arrays["flow"], arrays.get("plane"), plane)
+        said["scale"], levels = signed(flow, 1)
+        return said, {"flow": levels, "pushed": arrays["pushed"].astype("<u2")}
+    together, apart = arrays["together"], arrays["apart"]
+    said["bound"] = shorten(float(arrays["bound"]))
+    said["means"] = [shorten(float(scores.mean())) for scores in (together, apart)]
+    said["ends"], shares = histograms(together, apart)
+    return said, {"shares": shares}
+
+
+def occupied(mean: np.ndarray, reach: float, places: int) -> np.ndarray:
+    """Which places of a grid from -reach to reach have codes beside them, or the prior.
+
+    Elsewhere a critic, who has seen neither, goes to extremes that say nothing.
+    """
+    d = mean.shape[1]
+    axis = np.linspace(-reach, reach, places)
+    between = axis[1] - axis[0]
+    bins = np.linspace(-reach - between / 2, reach + between / 2, places + 1)
+    codes = np.histogramdd(mean[np.isfinite(mean).all(1)], [bins] * d)[0] > 0
+    around = sliding_window_view(np.pad(codes, BESIDE), [2 * BESIDE + 1] * d)
+    prior = sum(np.meshgrid(*[axis**2] * d, indexing="ij")) <= PRIOR**2
+    return prior | around.any(axis=tuple(range(d, 2 * d)))
+
+
+def signed(values: np.ndarray, quantile: float) -> tuple[float, np.ndarray]:
+    """A scale, and levels u1 with value = scale · (level - 127) / 127; beyond it they are cut off.
+
+    The scale is the size that this share of the values does not pass.
+    """
+    finite = np.isfinite(values)
+    sizes = np.abs(values[finite])
+    scale = float(np.quantile(sizes, quantile)) if sizes.size else 0.0
+    levels = np.rint(SIDE * np.clip(np.where(finite, values, 0) / (scale or 1), -1, 1)) + SIDE
+    return scale, np.where(finite, levels, NO_VALUE).astype("u1")
+
+
+def histograms(together: np.ndarray, apart: np.ndarray) -> tuple[list[float], np.ndarray]:
+    """Ends of the bins, and the share of each sample in each bin, f32 [2, BINS].
+
+    The outermost bins take what lies beyond the hundredth at each end of either sample.
+    """
+    samples = [s[np.isfinite(s)].astype(np.float64) for s in (together, apart)]
+    ends = [q for sample in samples if sample.size for q in np.quantile(sample, (0.01, 0.99))]
+    low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
+    room = max(high - low, 1e-6) / (BINS - 2)  # a bin at each end for what lies beyond
+    bins = np.linspace(low - room, high + room, BINS + 1)
+    counts = [
+        np.histogram(np.clip(s, bins[0], bins[-1]), bins)[0] / max(s.size, 1) for s in samples
+    ]
+    return [float(bins[0]), float(bins[-1])], np.stack(counts).astype("<f4")
+
+
 def join(header: dict[str, Any], parts: Mapping[str, np.ndarray]) -> bytes:
     """Header and arrays in one, each array at a multiple of four bytes from the start."""
     offset, table = 0, {}
@@ -105,3 +185,10 @@ def join(header: dict[str, Any], parts: Mapping[str, np.ndarray]) -> bytes:
 def compact(value: Any) -> str:
     """`value` as JSON without spaces."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def shorten(value: Any) -> Any:
+    """A float to six significant digits, None where it is not finite; all else as it is."""
+    if not isinstance(value, float):
+        return value
+    return float(f"{value:.6g}") if math.isfinite(value) else None

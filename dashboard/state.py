@@ -6,7 +6,7 @@ import functools
 import gc
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,17 +18,20 @@ from streamlit.errors import StreamlitAPIException
 
 from dashboard import forms, palette, words
 from infovae_core import knobs, runs, worker
-from infovae_core.config import Knobs, RunConfig
+from infovae_core.config import RATES, Knobs, RunConfig
+from infovae_core.objectives import Objective
 
 PAGES = Path(__file__).parent.parent / "pages"
-TRAIN, RUNS = PAGES / "train.py", PAGES / "runs.py"
+TRAIN, RUNS, COMPARE, INFORMATION = (
+    PAGES / f"{name}.py" for name in ("train", "runs", "compare", "information")
+)
 FORM = "config"  # the settings in the sidebar
 TURNABLE = runs.ACTIVE | {"paused"}  # states in which a run's knobs can be turned
 
 
 @functools.cache
-def settle() -> None:
-    """Once in this process: exempt what is loaded by now from garbage collection.
+def settle(page: str = "") -> None:
+    """Once for each page that loads more: exempt what is loaded by now from garbage collection.
 
     Streamlit collects all generations after each run of a script, and walking through every module
     each time is most of what a refresh would cost.
@@ -53,6 +56,33 @@ def run_in_view(root: Path) -> tuple[str | None, runs.Run | None]:
             st.query_params["run"] = asked = left
     st.session_state["left"] = asked
     return asked, find(root, asked) if asked else None
+
+
+def runs_in_view(root: Path, key: str, most: int) -> list[str]:
+    """Let the widget under `key` say which runs the address lists; the ids of those not here.
+
+    It takes no more than `most`. Who comes back from another page finds the runs left behind.
+    Call `view_runs` once the widget has been drawn.
+    """
+    asked, before = st.query_params.get("runs"), came_from("compare")
+    if asked is None and before not in (None, "compare"):
+        asked = st.session_state.get("compared")
+    if asked is not None and (
+        asked != st.session_state.get("compared") or key not in st.session_state
+    ):
+        st.session_state[key] = list(dict.fromkeys(filter(None, asked.split(","))))
+    ids = st.session_state.get(key, [])
+    st.session_state[key] = [id for id in ids if find(root, id)][:most]
+    return [id for id in ids if not find(root, id)]
+
+
+def view_runs(ids: Sequence[str]) -> None:
+    """Put these runs into the address."""
+    st.session_state["compared"] = listed = ",".join(ids)
+    if listed:
+        st.query_params["runs"] = listed
+    else:
+        st.query_params.pop("runs", None)
 
 
 def came_from(page: str) -> str | None:
@@ -126,6 +156,18 @@ def differs(run: runs.Run, config: RunConfig | None) -> bool:
     return False  # nothing that could be copied
 
 
+def choose(objective: Mapping[str, Any]) -> None:
+    """Put these fields of an objective into the form, and leave the others as they are."""
+    forms.put(FORM, {"objective": objective})
+
+
+def objective(run: runs.Run | None) -> Objective | None:
+    """What a run minimises as its knobs stand now; None without one that this version can read."""
+    with suppress(runs.RunError, ValidationError):
+        return run and settings(run).objective
+    return None
+
+
 def repeat(run: runs.Run) -> None:
     """Queue a new run that does what `run` did, its turns included.
 
@@ -134,17 +176,35 @@ def repeat(run: runs.Run) -> None:
     worker.launch(knobs.repeat(run))
 
 
+def expected(run: runs.Run) -> RunConfig:
+    """The settings of a run once the knobs that somebody asked for are turned.
+
+    Raises: RunError, ValidationError where this version cannot read them.
+    """
+    now, wish = settings(run), knobs.pending(run)
+    return now if wish is None else now.turned(wish)
+
+
 def turning(run: runs.Run, config: RunConfig | None) -> dict[str, tuple[Any, Any]]:
     """What of a run that is not over would change if its knobs were set as `config` has them.
 
-    By title: value now and then. Empty where nothing would, or where knobs are not enough.
+    By title: value now, or as asked for already, and then. Empty where nothing would, or where
+    knobs are not enough.
     """
     if config is None or run.state not in TURNABLE:
         return {}
     with suppress(runs.RunError, ValidationError):
-        now = settings(run)
+        now = expected(run)
         wish = now.knobs_to(config)
         return {} if wish is None else now.said_of_turn(wish)
+    return {}
+
+
+def waiting(run: runs.Run) -> dict[str, tuple[Any, Any]]:
+    """What was asked of a run's knobs and not turned yet, as in `turning`."""
+    with suppress(runs.RunError, ValidationError):
+        wish = knobs.pending(run)
+        return {} if wish is None else settings(run).said_of_turn(wish)
     return {}
 
 
@@ -153,14 +213,22 @@ def turn(run: runs.Run, config: RunConfig) -> None:
     attempt(knobs.ask, run, config.knobs)
 
 
-def moved(config: RunConfig | None) -> bool:
-    """Whether the form's knobs stand elsewhere than when the page ran last.
+def follow(run: runs.Run, moved: Mapping[str, Any]) -> None:
+    """Have those knobs of a run turned that moved in the form; others stay as others left them."""
+    now = expected(run).model_dump()
+    for section in (now["objective"], now["training"]):
+        section.update({name: value for name, value in moved.items() if name in section})
+    attempt(lambda: turn(run, RunConfig.model_validate(now)))
 
-    What another viewer turns meanwhile is not turned back.
-    """
-    before, now = st.session_state.get("knobs"), config and config.knobs
-    st.session_state["knobs"] = now
-    return before is not None and before != now
+
+def moved(config: RunConfig | None) -> dict[str, Any]:
+    """The knobs that stand elsewhere in the form than when it was last valid, by field."""
+    before = st.session_state.get("knobs")
+    if config is None:
+        return {}
+    rates = config.knobs.model_dump(include=set(RATES))
+    now = st.session_state["knobs"] = config.objective.model_dump() | rates
+    return {name: now[name] for name in now if before is not None and before.get(name) != now[name]}
 
 
 def settings(run: runs.Run) -> RunConfig:
@@ -231,6 +299,16 @@ def summary(run: runs.Run) -> Summary:
     return _summary(run, waits=True)
 
 
+def rows(run: runs.Run) -> Sequence[Mapping[str, Any]]:
+    """All metric rows, oldest first; those that lack what every row has are passed over."""
+    return _rows(run, _stamp(run, "metrics.jsonl"))
+
+
+def about(run: runs.Run) -> Mapping[str, Any]:
+    """What the run said of itself when it started: quantities, classes, shapes."""
+    return _about(run, _stamp(run, "events.jsonl"))
+
+
 def last_test(run: runs.Run) -> Mapping[str, float | None]:
     """The newest values on held-out images, by name."""
     return _last_test(run, _stamp(run, "metrics.jsonl"))
@@ -260,6 +338,18 @@ def _stored(run: runs.Run, stamps: tuple) -> Summary:
         data=str(_section(config, "data").get("name", "")),
         problem=problem,
     )
+
+
+@functools.lru_cache(maxsize=32)
+def _rows(run: runs.Run, stamp: object) -> Sequence[Mapping[str, Any]]:
+    whole = {"step", "epoch", "seconds", "split", "values"}
+    return [row for row in run.rows() if row.keys() >= whole and isinstance(row["values"], dict)]
+
+
+@functools.lru_cache(maxsize=64)
+def _about(run: runs.Run, stamp: object) -> Mapping[str, Any]:
+    said = (_section(event, "about") for event in reversed(run.events()))
+    return next(filter(None, said), {})
 
 
 @functools.lru_cache(maxsize=1024)

@@ -115,7 +115,7 @@ BOUNDS: dict[str, Callable[[Scores, Scores], Scalar]] = {
 
 
 # The largest value that what they bound can have where x is one of n images.
-CAPS: dict[str, Callable[[int], float]] = {
+CAPS: dict[str, Callable[[int | float], float]] = {
     "kl": math.log,
     "dv": math.log,
     "reverse_kl": lambda n: math.inf,

@@ -181,6 +181,14 @@ class Turn(Record):
     step: int = Field(ge=0)
     knobs: Knobs
 
+    @model_validator(mode="after")
+    def _turns_something(self) -> Turn:
+        if self.knobs == Knobs():
+            raise ValueError(
+                f"a turn must name a knob, got none after step {self.step}; name one or remove it"
+            )
+        return self
+
 
 class RunConfig(Record):
     """Everything that decides a run's outcome."""

@@ -1,4 +1,4 @@
-"""Divergences from samples, as pure functions: kernels, MMD, Stein discrepancy and direction."""
+"""Divergences from samples, as pure functions: kernels, MMD and its witness, Stein's."""
 
 from collections.abc import Callable
 
@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 IMQ_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+BLOCK = 64
 
 
 def rbf(d2: Float[Tensor, "m n"], d: int) -> Float[Tensor, "m n"]:
@@ -68,6 +69,35 @@ def mmd2(
     return within_a + within_b - 2 * ab.mean()
 
 
+def witness(
+    z: Float[Tensor, "k d"],
+    a: Float[Tensor, "m d"],
+    b: Float[Tensor, "n d"],
+    kernel: str = "rbf",
+    block: int = BLOCK,
+) -> Float[Tensor, " k"]:
+    """f(z) = E k(a, z) − E k(b, z), the function in which MMD² sees a and b differ; no unit.
+
+    Positive where a has more mass than b, as far as the kernel can tell places apart. The mean of f
+    over a minus that over b is MMD², by the V-statistic; its slope is the way in which the loss
+    pushes a.
+
+    Args:
+        z: where to evaluate it.
+        a, b: samples of the two distributions.
+        kernel: a name in KERNELS.
+        block: rows of z at a time, so that all stays in a processor's cache.
+
+    Source: Gretton et al. 2012, section 2.3, with the sign of q − p where a ~ q and b ~ p.
+    """
+
+    def of(part: Tensor) -> Tensor:
+        k = KERNELS[kernel](squared_distances(part, torch.cat((a, b))), z.shape[1])
+        return k[:, : len(a)].mean(1) - k[:, len(a) :].mean(1)
+
+    return torch.cat([of(part) for part in z.split(block)])
+
+
 def stein_kernel(
     a: Float[Tensor, "m d"], b: Float[Tensor, "n d"], bandwidth: float
 ) -> Float[Tensor, "m n"]:
@@ -98,20 +128,23 @@ def ksd2(z: Float[Tensor, "n d"], bandwidth: float, unbiased: bool = True) -> Fl
     return u.mean()
 
 
-def svgd_direction(z: Float[Tensor, "n d"], bandwidth: float) -> Float[Tensor, "n d"]:
-    """φ_i = mean_j k(z_j, z_i)(−z_j) + ∇_{z_j} k(z_j, z_i): where N(0, I) pulls each point.
+def svgd_direction(
+    z: Float[Tensor, "n d"], bandwidth: float, at: Float[Tensor, "m d"] | None = None
+) -> Float[Tensor, "m d"]:
+    """φ(y) = mean_j k(z_j, y)(−z_j) + ∇_{z_j} k(z_j, y): where N(0, I) pulls a point at y.
 
     The steepest descent of KL(q(z) ‖ p(z)) within the kernel's function space, k as in `ksd2`: the
     first part draws the points to the mode, the second keeps them apart.
 
     Args:
         bandwidth: h, in the units of z.
+        at: the places y; left out, the points z themselves.
 
     Source: Liu and Wang 2016, eq. 8.
     """
-    h2 = bandwidth**2
-    k = torch.exp(squared_distances(z, z) / (-2 * h2))
-    repulsion = (k.sum(1, keepdim=True) * z - k @ z) / h2
+    y, h2 = z if at is None else at, bandwidth**2
+    k = torch.exp(squared_distances(y, z) / (-2 * h2))
+    repulsion = (k.sum(1, keepdim=True) * y - k @ z) / h2
     return (repulsion - k @ z) / len(z)
 
 

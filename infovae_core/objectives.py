@@ -150,7 +150,7 @@ class BetaVAE(Objective):
 
     name: Literal["BetaVAE"] = "BetaVAE"
     beta: float = Field(
-        4.0,
+        2.0,
         ge=0,
         le=100,
         title="β",
@@ -187,7 +187,7 @@ class InfoVAE(Objective):
 
     name: Literal["InfoVAE"] = "InfoVAE"
     alpha: float = Field(
-        0.0,
+        0.8,
         ge=-100,
         le=100,
         title="α",
@@ -196,7 +196,7 @@ class InfoVAE(Objective):
         "divergence that grows along with it (kl) can hold.",
     )
     lam: float = Field(
-        10.0,
+        5.0,
         ge=0,
         le=100_000,
         title="λ",
@@ -277,7 +277,7 @@ class InfoMaxVAE(Objective):
         description="Weight of the rate, as in the β-VAE.",
     )
     alpha: float = Field(
-        1.0,
+        5.0,
         ge=0,
         le=100,
         title="α",

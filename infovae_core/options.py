@@ -1,7 +1,7 @@
 """The command line, drawn from the same models as config.json and the forms.
 
-`--config FILE` and `--objective.name NAME` decide what the other options are and what they default
-to, so they are looked up before the rest is parsed.
+`--config FILE`, `--preset NAME` and `--objective.name NAME`, in this order, decide what the other
+options are and what they default to, so they are looked up before the rest is parsed.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from tyro.constructors import (
     StructTypeInfo,
 )
 
+from infovae_core import presets
 from infovae_core.config import RunConfig
 from infovae_core.objectives import OBJECTIVES, Objective
 from infovae_core.runs import default_root
@@ -39,6 +40,8 @@ GUIDE = f"""Train information-maximising VAEs, and keep what they do in run dire
       InfoVAE on the digits that scikit-learn carries
   {PROGRAM} train --data.name mnist --objective.name BetaVAE --objective.beta 4
       each objective has options of its own: train --objective.name BetaVAE --help
+  {PROGRAM} train --preset infomax-mnist-fc
+      as published; train --help lists the presets
   {PROGRAM} train --config runs/RUN_ID/config.json --training.seed 1
       the same again, but for one thing
   {PROGRAM} resume runs/RUN_ID
@@ -51,6 +54,13 @@ GUIDE = f"""Train information-maximising VAEs, and keep what they do in run dire
       all runs, newest first
 
 While it trains, a run shows in the dashboard too: streamlit run app.py"""
+
+
+PRESET_HELP = (
+    "Published settings to start from, as far as this program can carry them: "
+    + "; ".join(f"{name} ({preset.title})" for name, preset in presets.PRESETS.items())
+    + "."
+)
 
 
 class UsageError(Exception):
@@ -66,6 +76,7 @@ class Train:
 
     config: Annotated[Path | None, arg(metavar="FILE")] = None
     """A config.json to start from; the other options change single values of it."""
+    preset: Annotated[str | None, arg(metavar="NAME", help=PRESET_HELP)] = None
     runs: Annotated[Path, arg(metavar="DIR")] = field(default_factory=default_root)
     """Where run directories are kept."""
     values: Annotated[RunConfig, arg(name="")] = field(default_factory=RunConfig)
@@ -143,12 +154,20 @@ def parse(args: Sequence[str]) -> Command:
 
 
 def starting_point(args: Sequence[str]) -> RunConfig:
-    """The config that the options change: of the file and the objective that `args` name."""
+    """The config that the options change: of what file, preset and objective `args` name."""
     peek = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     peek.add_argument("--config", nargs="?")
+    peek.add_argument("--preset", nargs="?")
     peek.add_argument("--objective.name", nargs="?", dest="objective")
     named, _ = peek.parse_known_args(args)
     config = RunConfig() if named.config is None else read(Path(named.config))
+    if named.preset is not None:
+        try:
+            config = presets.find(named.preset).over(config)
+        except ValidationError as error:  # the file's turns are those of another objective
+            raise UsageError(f"--preset {named.preset}: {explain(error)}") from error
+        except ValueError as error:
+            raise UsageError(f"--preset: {error}") from error
     if named.objective in OBJECTIVES and named.objective != config.objective.name:
         config = config.model_copy(update={"objective": OBJECTIVES[named.objective]()})
     return config

@@ -37,11 +37,15 @@ class Recorder:
         self.run, self.config, self.images, self.pulse = run, config, images, pulse
         # Steps after the checkpoint are repeated, to the same values: their rows are there already.
         self.logged = {row["split"]: row["step"] for row in run.rows()}
-        turned = knobs.recorded(run)
+        turned, problems = knobs.recorded(run, config)
         self.now = knobs.in_force(config, turned)  # the settings as they were turned last
         self.turned = {turn.step for turn in turned}
         self.turns = {turn.step: turn.knobs for turn in (*config.turns, *turned)}
-        self.warned: dict[str, int] = {}  # when a quantity last blew up
+        self.warned: dict[str, int] = {}  # by subject, the step
+        if turned:  # a kill may have come between the event and the status
+            pulse.set(knobs=self.now.knobs.model_dump(mode="json"))
+        for problem in problems:
+            run.event("warning", 0, text=f"{problem}; it is not turned again")
         self.drawn, self.before = newest_snapshot(run)
         # As often as a change would show: at once, and later less and less.
         self.snapshots = Cadence(0.4, growth=1 / 150, at_once=True)
@@ -77,13 +81,14 @@ class Recorder:
             return
         try:
             wish = knobs.take(self.run, self.now)
-        except ValueError as error:
-            self.run.event("warning", step, text=str(error))
+        except (ValueError, OSError) as error:
+            self._warn("knobs", step, str(error))
             wish = None
-        if wish is None:
-            self.run.settle("knobs")
-        else:
+        if wish is not None:
             self.turns[step] = wish
+            return
+        with suppress(OSError):
+            self.run.settle("knobs")
 
     def _turn(self, report: Report) -> None:
         from infovae_core import training
@@ -111,8 +116,10 @@ class Recorder:
             unsound = blown_up(row, state.objective, self.images)
             for name, text in unsound.items():
                 self._warn(name, state.step, text)
-            gaps = dict.fromkeys((*unsound, "total") if unsound else (), math.nan)
-            self.run.log(clock | {"split": row.split, "values": row.values | gaps})
+            followed = {term.name for weight, term in state.objective.terms() if weight}
+            gaps = [*unsound, *(["total"] if followed & unsound.keys() else [])]
+            values = row.values | dict.fromkeys(gaps, math.nan)
+            self.run.log(clock | {"split": row.split, "values": values})
         if not math.isfinite(row.values.get("total", 0.0)):  # a row of codes has no loss
             raise self._not_finite(k for k, v in row.values.items() if not math.isfinite(v))
 
@@ -126,7 +133,7 @@ class Recorder:
         from infovae_core import snapshots
 
         self._check(state)
-        self.before = snapshots.take(state.model, self.images, self.before)
+        self.before = snapshots.take(state, self.images, self.before)
         self.run.save_snapshot(state.step, self.before)
         self.run.thin_snapshots(SNAPSHOTS)
         self.drawn = state.step
@@ -153,15 +160,18 @@ def blown_up(row: Row, objective: Objective, images: Dataset) -> dict[str, str]:
     """The terms of a row whose values are no estimate of anything any more, and what to do."""
     if "total" not in row.values:
         return {}
-    count, said = len(images.train if row.split == "train" else images.test), {}
-    for _, term in objective.terms():
-        value, limit = row.values[term.name], term.limit(count)
-        if limit <= abs(value) < math.inf:
-            said[term.name] = (
-                f"{term.label} must stay within ±{limit:.3g} to mean anything, got {value:.3g}: "
-                "it has blown up and is not drawn; lower its weight or the critic's learning "
-                "rate, or choose another bound"
-            )
+    count = len(images.train if row.split == "train" else images.test)
+    said = {}
+    for weight, term in objective.terms():
+        value = row.values[term.name]
+        low, high = term.limits(math.inf if images.dynamic else count)
+        if low <= value <= high or (weight and not math.isfinite(value)):  # that ends the run
+            continue
+        said[term.name] = (
+            f"{term.label} must lie between {low:.3g} and {high:.3g} to mean anything, got "
+            f"{value:.3g}: it has blown up and is not drawn; lower its weight or the critic's "
+            "learning rate, or choose another bound"
+        )
     return said
 
 

@@ -341,9 +341,20 @@ class Run:
             return self._request(name).replace(self._taken(name)).read_text(encoding="utf-8")
         return None
 
+    def asked(self, name: str) -> str | None:
+        """The text of a request that stands, or was taken and not yet followed."""
+        for path in (self._request(name), self._taken(name)):
+            with suppress(OSError, UnicodeDecodeError):
+                return path.read_text(encoding="utf-8")
+        return None
+
     def settle(self, name: str) -> None:
-        """Forget a request that was taken and followed."""
-        self._taken(name).unlink(missing_ok=True)
+        """Forget a request that was taken."""
+        taken = self._taken(name)
+        if taken.is_dir():  # no request of ours
+            shutil.rmtree(taken, ignore_errors=True)
+        else:
+            taken.unlink(missing_ok=True)
 
     def log(self, row: dict[str, Any]) -> None:
         """Append a metric row; values that are not finite are written as null."""

@@ -1,6 +1,7 @@
-"""Snapshots: what a view draws of a model at one step, as named numpy arrays."""
+"""Snapshots: what a view draws of a run at one step, as named numpy arrays."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -8,10 +9,12 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from infovae_core.data import Dataset, Split
-from infovae_core.model import VAE
 from infovae_core.randomness import seed_of
+from infovae_core.sights import Sample, even_noise
+from infovae_core.training import State
 
 POINTS = 2500  # codes of each split
+SEEN = 1500  # training images of which a term sees a code each
 PAIRS = 40  # held-out images with their reconstructions
 SAMPLES = 100
 BLOCK = 500  # images that pass through a network at once
@@ -20,30 +23,36 @@ Arrays = dict[str, np.ndarray]
 
 
 @torch.no_grad()
-def take(model: VAE, data: Dataset, before: Mapping[str, np.ndarray] | None = None) -> Arrays:
-    """Codes, reconstructions and prior samples of `model`.
+def take(state: State, data: Dataset, before: Mapping[str, np.ndarray] | None = None) -> Arrays:
+    """Codes, reconstructions and prior samples of a state's model, and what its divergence sees.
 
     Arrays: mean and std f32 [n, d] of q(z|x); label i16 [n]; split u8 [n], 0 train and 1 test;
     index i32 [n] within the split; originals and reconstructions u8 [k, h, w(, c)] of the same
     held-out images each time; samples u8 [m, h, w(, c)], decoded from the same prior draws each
     time; for d > 2 also center f32 [d] and plane f32 [d, 2], the codes' principal plane, turned to
-    agree with the snapshot `before`.
+    agree with the snapshot `before`; and those of `overlay`.
     """
+    model = state.model
     splits = [Split(part.x[:POINTS], part.y[:POINTS]) for part in (data.train, data.test)]
+    if data.dynamic:
+        splits[0] = replace(splits[0], x=drawn(splits[0].x))
     posteriors = [model.posterior(x) for part in splits for x in part.x.split(BLOCK)]
-    mean = torch.cat([q.mean for q in posteriors]).float().cpu().numpy()
-    std = torch.cat([q.stddev for q in posteriors]).float().cpu().numpy()
+    means = torch.cat([q.mean for q in posteriors])
+    stds = torch.cat([q.stddev for q in posteriors])
+    mean = means.float().cpu().numpy()
     counts = [len(part) for part in splits]
-    shown = data.test.x[one_of_each_class(data.test)]
+    chosen = one_of_each_class(data.test)
+    shown = data.test.x[chosen]
     prior = torch.randn(
         SAMPLES, model.latent_dim, generator=torch.Generator().manual_seed(seed_of(0, "samples"))
     )
     arrays = {
         "mean": mean,
-        "std": std,
+        "std": stds.float().cpu().numpy(),
         "label": torch.cat([part.y for part in splits]).to(torch.int16).cpu().numpy(),
         "split": np.repeat(np.arange(2, dtype=np.uint8), counts),
         "index": np.concatenate([np.arange(n, dtype=np.int32) for n in counts]),
+        "shown": chosen.to(torch.int32).cpu().numpy(),
         "originals": pixels(shown),
         "reconstructions": pixels(model.decode(model.posterior(shown).mean).mean),
         "samples": pixels(model.decode(prior.to(shown)).mean),
@@ -51,7 +60,44 @@ def take(model: VAE, data: Dataset, before: Mapping[str, np.ndarray] | None = No
     if model.latent_dim > 2:
         arrays["center"] = mean.mean(0)
         arrays["plane"] = principal_plane(mean, None if before is None else before.get("plane"))
-    return arrays
+    return arrays | overlay(state, splits[0].x, means, stds)
+
+
+def overlay(
+    state: State,
+    x: Float[Tensor, "n *data"],
+    means: Float[Tensor, "m d"],
+    stds: Float[Tensor, "m d"],
+) -> Arrays:
+    """What the first of the objective's terms that sees something sees, from `SEEN` images of x.
+
+    Arrays: sees, the term's name, and those of its sight (see `sights`), floats as f32; none where
+    no term sees anything. The noise is not the run's, and the same each time. The same draws stand
+    for the prior, so that nothing is seen where q(z|x) is the prior, not even chance.
+
+    Args:
+        means, stds: of all codes that are drawn, those of x first.
+    """
+    x = x[:SEEN]
+    noise = even_noise(len(x), state.model.latent_dim, seed_of(0, "overlay")).to(means)
+    sample = Sample(x, means[: len(x)] + stds[: len(x)] * noise, prior=noise)
+    for _, term in state.objective.terms():
+        sight = term.sees(sample, state.critics.get(term.name))
+        if sight is not None:
+            seen = {name: as_array(value) for name, value in sight.arrays(means).items()}
+            return {"sees": np.array(term.name), **seen}
+    return {}
+
+
+def as_array(values: Tensor) -> np.ndarray:
+    """A tensor off the device, floats in single precision."""
+    return (values.float() if values.is_floating_point() else values).cpu().numpy()
+
+
+def drawn(rates: Float[Tensor, "n *data"]) -> Float[Tensor, "n *data"]:
+    """Bernoulli draws of the rates, such as are trained on, but the same each time."""
+    generator = torch.Generator(rates.device).manual_seed(seed_of(0, "binarise"))
+    return torch.bernoulli(rates, generator=generator)
 
 
 def one_of_each_class(split: Split, count: int = PAIRS) -> Tensor:

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from infovae_core.bounds import CAPS, FREE, guarded_exp, log_mean_exp
-from infovae_core.divergences import ksd2, mmd2, svgd_direction
+from infovae_core.divergences import ksd2, mmd2, svgd_direction, witness
 from infovae_core.model import Pass, dense
+from infovae_core.sights import Field, Flow, Sample, Scores, Sight
 
 if TYPE_CHECKING:
     from infovae_core.objectives import InfoVAE
@@ -31,14 +32,15 @@ class Term:
     name: ClassVar[str]
     label: ClassVar[str]
     unit: ClassVar[str] = NATS
+    sight: ClassVar[str | None] = None  # what `sees` gives, in words with its formula
 
     def __call__(self, p: Pass, critic: nn.Module | None = None) -> Float[Tensor, ""]:
         """The term's value on a pass, differentiable in the model."""
         raise NotImplementedError
 
-    def limit(self, images: int) -> float:
-        """The size from which on a value, over so many images, is no estimate of anything."""
-        return math.inf
+    def limits(self, images: int | float) -> tuple[float, float]:
+        """Beyond which a value, over so many images, is no estimate of anything."""
+        return -math.inf, math.inf
 
     def make_critic(self, x_dim: int, z_dim: int) -> nn.Module | None:
         """A new critic for images of x_dim values and codes of z_dim, or None."""
@@ -47,6 +49,10 @@ class Term:
     def critic_loss(self, p: Pass, critic: nn.Module) -> Float[Tensor, ""]:
         """What the critic descends, on a pass that carries no gradient."""
         raise NotImplementedError
+
+    def sees(self, sample: Sample, critic: nn.Module | None = None) -> Sight | None:
+        """What the term makes of q(z) beside p(z), for a view to draw; None where it is nothing."""
+        return None
 
 
 class Rate(Term):
@@ -71,6 +77,7 @@ class MMD(Term):
     name = "mmd"
     label = "MMD²(q(z), p(z))"
     unit = "squared kernel distance"
+    sight = "the witness f(z) = E k(a, z) − E k(b, z), a from q(z) and b from p(z)"
 
     def __init__(self, kernel: str = "rbf", unbiased: bool = True) -> None:
         self.kernel, self.unbiased = kernel, unbiased
@@ -81,6 +88,10 @@ class MMD(Term):
             return value
         followed = mmd2(p.z, p.prior, self.kernel, unbiased=False)
         return value.detach() + followed - followed.detach()
+
+    def sees(self, sample: Sample, critic: nn.Module | None = None) -> Field:
+        """The witness: MMD² pushes the codes down its slope."""
+        return Field(lambda z: witness(z, sample.z, sample.prior, self.kernel))
 
 
 class Stein(Term):
@@ -96,11 +107,17 @@ class Stein(Term):
     name = "stein"
     label = "KSD²(q(z), p(z))"
     unit = "squared Stein discrepancy"
+    sight = "the direction φ(z) = E [k(a, z)(−a) + ∇ₐ k(a, z)], a from q(z)"
 
     def __call__(self, p: Pass, critic: nn.Module | None = None) -> Float[Tensor, ""]:
         z, bandwidth = p.z.detach(), math.sqrt(p.z.shape[1])
         surrogate = -(p.z * svgd_direction(z, bandwidth)).sum(1).mean()
         return ksd2(z, bandwidth) + surrogate - surrogate.detach()
+
+    def sees(self, sample: Sample, critic: nn.Module | None = None) -> Flow:
+        """φ, along which the codes are moved."""
+        bandwidth = math.sqrt(sample.z.shape[1])
+        return Flow(lambda z: svgd_direction(sample.z, bandwidth, z))
 
 
 class Adversarial(Term):
@@ -109,6 +126,8 @@ class Adversarial(Term):
     Args:
         widths: hidden layers of the critic.
     """
+
+    sight = "−t(z), where the critic's t(z) ≈ log p(z)/q(z)"
 
     def __init__(self, widths: tuple[int, ...] = (256, 128)) -> None:
         self.widths = widths
@@ -120,6 +139,11 @@ class Adversarial(Term):
     def critic_loss(self, p: Pass, critic: nn.Module) -> Float[Tensor, ""]:
         """Binary cross-entropy, the prior's draws 1 and the codes 0."""
         return F.softplus(-critic(p.prior)).mean() + F.softplus(critic(p.z)).mean()
+
+    def sees(self, sample: Sample, critic: nn.Module | None = None) -> Field:
+        """−t, the critic's log q(z)/p(z), with the sign of the witness of MMD²."""
+        critic = required(critic, self)
+        return Field(lambda z: -critic(z).squeeze(1))
 
 
 class Jensen(Adversarial):
@@ -205,6 +229,9 @@ class MutualInformation(Term):
     """
 
     name = "mutual_information"
+    sight = "the critic's t(x, z), and t(x, z̃) with the code z̃ of another image"
+    FLOOR = -20.0  # no critic need be worse than one that says the same of every pair
+    SEEN = 128  # images whose every pair a view shows of InfoNCE
 
     def __init__(
         self, bound: str = "kl", widths: tuple[int, ...] = (256, 128), moving: float = 0.01
@@ -221,31 +248,36 @@ class MutualInformation(Term):
         """nats, or none for the divergences that have none."""
         return "no unit" if self.bound in ("pearson", "hellinger") else NATS
 
-    def limit(self, images: int) -> float:
-        """Twice what the bounded quantity can be at most; a lower bound may well be below 0.
-
-        Where there is no such cap, a size that only an output at the guard comes to.
-        """
-        return min(2 * CAPS[self.bound](images), 1e4)
+    def limits(self, images: int | float) -> tuple[float, float]:
+        """Far below 0, which every critic can have; twice what the bounded quantity can be."""
+        return self.FLOOR, 2 * CAPS[self.bound](images)
 
     def make_critic(self, x_dim: int, z_dim: int) -> nn.Module:
         return PairCritic(x_dim, z_dim, self.widths)
 
     def __call__(self, p: Pass, critic: nn.Module | None = None) -> Float[Tensor, ""]:
-        joint, marginal = self.scores(p, required(critic, self))
+        joint, marginal = self.scores(p.x, p.z, required(critic, self))
         value = FREE[self.bound](joint, marginal)
         if self.bound != "dv":
             return value
         surrogate = joint.mean() - self.ratio(marginal, critic).mean()
         return value.detach() + surrogate - surrogate.detach()
 
-    def scores(self, p: Pass, critic: nn.Module) -> tuple[Tensor, Tensor]:
+    def sees(self, sample: Sample, critic: nn.Module | None = None) -> Scores:
+        """The critic's outputs, which play log u where the bound limits t (see bounds.FREE)."""
+        few = slice(self.SEEN if self.bound == "nce" else None)
+        joint, marginal = self.scores(sample.x[few], sample.z[few], required(critic, self))
+        return Scores(joint, marginal.flatten(), FREE[self.bound](joint, marginal))
+
+    def scores(
+        self, x: Float[Tensor, " b *data"], z: Float[Tensor, "b d"], critic: nn.Module
+    ) -> tuple[Tensor, Tensor]:
         """Outputs at pairs drawn together [b] and drawn apart, [b] or (InfoNCE) [b, b]."""
-        x = p.x.flatten(1)
+        x = x.flatten(1)
         if self.bound == "nce":
-            every = critic(x[:, None], p.z[None])
+            every = critic(x[:, None], z[None])
             return every.diagonal(), every
-        return critic(x, p.z), critic(x, p.z.roll(1, 0))
+        return critic(x, z), critic(x, z.roll(1, 0))
 
     def ratio(self, marginal: Tensor, critic: nn.Module) -> Tensor:
         """exp(t̃) over its moving average, guarded: its gradient is that of log E exp t̃."""
@@ -256,7 +288,7 @@ class MutualInformation(Term):
         """−Î: the critic ascends the bound."""
         if self.bound == "dv":
             with torch.no_grad():
-                seen, now = critic.log_denominator, log_mean_exp(self.scores(p, critic)[1])
+                seen, now = critic.log_denominator, log_mean_exp(self.scores(p.x, p.z, critic)[1])
                 shift = torch.maximum(seen, now)
                 moved = torch.lerp((seen - shift).exp(), (now - shift).exp(), self.moving)
                 seen.copy_(torch.where(seen.isfinite(), shift + moved.log(), now))

@@ -309,6 +309,8 @@ def about(config: RunConfig, data: Dataset, state: State) -> dict:
     }
     for weight, term in state.objective.terms():
         quantities[term.name] = {"label": term.label, "unit": term.unit, "weight": weight}
+        if term.sight is not None:
+            quantities[term.name]["sight"] = term.sight
     height, width = data.shape[-2:]
     return {
         "quantities": quantities,

@@ -20,14 +20,11 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
-
-from infovae_core import dispatch
+from infovae_core import archive, dispatch
 from infovae_core.config import RunConfig
 from infovae_core.dispatch import Claim, ensure, idle, launch, launch_evaluation
+from infovae_core.errors import explain
 from infovae_core.evaluation import Cancelled, Evaluation, Seen
-from infovae_core.objectives import OBJECTIVES
 from infovae_core.recorder import Pulse, Recorder
 from infovae_core.runs import Run, tickets
 
@@ -52,6 +49,7 @@ __all__ = [
 POLL = 0.025  # seconds between two looks at an empty queue
 OBEY = 0.05  # seconds between two looks at the requests
 ANSWERS = {"stop": "stopped", "pause": "paused", "knobs": "knobs"}  # to each request
+NICE = 10  # of a process that carries out a study
 
 
 def serve(root: Path) -> None:
@@ -103,7 +101,7 @@ def work(run: Run, watch: Watch = lambda report, plan: None) -> str:
     run.mend()
     with Pulse(run, partial(dispatch.relieve, run.root, device_of)) as pulse:
         try:
-            ending = train(run, pulse, watch)
+            ending = investigate(run, pulse) if "study" in run.config else train(run, pulse, watch)
         except Exception as error:  # whatever it was, the viewers must hear of it
             run.trace()
             with suppress(OSError):  # the disk may be what failed
@@ -129,6 +127,9 @@ def train(run: Run, pulse: Pulse, watch: Watch) -> str:
     run.event(kind, state.step, about=about)
     pulse.start(state.step, plan, about["device"])
     recorder = Recorder(run, config, images, pulse)
+    if late := [turn.step for turn in config.turns if turn.step >= plan.steps]:
+        text = f"turns must come before the last step, {plan.steps}, got {late}; they never happen"
+        run.event("warning", state.step, text=text)
     with obeying(run) as asked:
         ending = None
         for report in training.train(config, images, state, recorder.turns):
@@ -162,6 +163,35 @@ def evaluate(run: Run, seen: Seen = lambda name, estimate, share: None) -> str:
         run.end_evaluation(explain(error))
         return "failed"
     run.end_evaluation()
+    return "finished"
+
+
+def investigate(run: Run, pulse: Pulse) -> str:
+    """Carry out the study in `run` and record it; give how it ended where it did not fail.
+
+    One that was broken off begins again: it repeats itself bit for bit, and what is written stays.
+    """
+    load_torch()
+    import torch
+
+    from infovae_core import information, training
+
+    study = archive.read(run)
+    torch.set_num_threads(1)  # it is not to slow down a training beside it
+    with suppress(AttributeError):  # where processes have no niceness
+        os.nice(max(0, NICE - os.nice(0)))
+    logged = {row["split"]: row["step"] for row in run.rows()}
+    pulse.start(0, training.Plan(study.work, study.work, 1, 1), "cpu")
+    run.event("resumed" if logged else "started", 0)
+    with obeying(run) as asked:
+        for report in information.PROCEDURES[study.study](study):
+            pulse.step = report.done
+            for row in report.rows:
+                if row.at > logged.get(row.kind, 0):
+                    clock = {"step": row.at, "epoch": pulse.epoch, "seconds": pulse.seconds}
+                    run.log(clock | {"split": row.kind, "values": row.values})
+            if ending := asked() or (archive.lonely(run) and "stopped"):
+                return ending
     return "finished"
 
 
@@ -217,7 +247,7 @@ def warm_up(root: Path) -> None:
     config = RunConfig()
     images = data.load(config.data, training.resolve_device("auto"))
     report = next(training.train(config, images))
-    snapshots.take(report.state.model, images)
+    snapshots.take(report.state, images)
     with tempfile.TemporaryDirectory() as folder:
         checkpoints.save(report.state, Path(folder))
     gc.freeze()  # `free_memory` need not look through torch
@@ -240,33 +270,6 @@ def device_of(run: Run) -> str:
     except (KeyError, TypeError, ValueError, RuntimeError):
         return "cpu:0"
     return f"{device.type}:{device.index or 0}"
-
-
-def explain(error: Exception) -> str:
-    """What went wrong, in one line."""
-    if isinstance(error, ValidationError):
-        return explain_setting(error.errors()[0])
-    text = " ".join(str(error).split())
-    if isinstance(error, RuntimeError) and "out of memory" in text:
-        first, *_ = str(error).splitlines()  # the rest is advice for programmers
-        got = ". ".join(first.split(". ")[:2]).rstrip(".")
-        return (
-            f"the model must fit the device's memory, got {got}; "
-            "lower batch_size or widths, or set training.device to cpu"
-        )
-    known = isinstance(error, ValueError | ArithmeticError)
-    return text if known and text else f"{type(error).__name__}: {text}"
-
-
-def explain_setting(error: ErrorDetails) -> str:
-    """What pydantic finds wrong with a field, beginning with its name."""
-    field = ".".join(str(part) for part in error["loc"] if part not in OBJECTIVES)
-    what = {
-        "extra_forbidden": "there is no such field; correct its name or remove it",
-        "value_error": str(error.get("ctx", {}).get("error")),
-        "json_invalid": error["msg"],
-    }.get(error["type"], f"{error['msg']}, got {error['input']!r}")
-    return f"{field}: {what}" if field else what
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Every run: open it, rename, resume, repeat or delete it."""
+"""Every run: open it, rename, resume, repeat or delete it, or compare some."""
 
 import streamlit as st
 
@@ -15,6 +15,7 @@ ICONS = {
     "interrupted": "power_off",
 }
 COLUMNS = {  # and their relative widths
+    "": 0.3,
     "State": 1.3,
     "Run": 2.2,
     "Objective": 2.4,
@@ -22,8 +23,9 @@ COLUMNS = {  # and their relative widths
     "Begun": 1.1,
     "Epochs": 1.2,
     "Latest on test images": 4,
-    "": 0.7,
+    " ": 0.7,
 }
+TICKED = "ticked."  # and the id: the box of a run that is to be compared
 LINES = 12  # on a page of the list
 
 root = runs.default_root()
@@ -77,12 +79,12 @@ def act(wish: str, id: str) -> None:
 
 def show(line: state.Summary) -> None:
     """One line of the list."""
-    first, second, *widths, last = COLUMNS.values()
+    box, first, second, *widths, last = COLUMNS.values()
     if line.problem:
-        cells = st.columns((first, second, sum(widths), last), vertical_alignment="center")
+        cells = st.columns((box, first, second, sum(widths), last), vertical_alignment="center")
         said = [":material/broken_image: unreadable", words.plain(line.problem)]
     else:
-        cells = st.columns((first, second, *widths, last), vertical_alignment="center")
+        cells = st.columns((box, first, second, *widths, last), vertical_alignment="center")
         done, planned = line.status["epoch"], line.status["epochs"]
         said = [
             f":material/{ICONS[line.state]}: {line.state}",
@@ -92,11 +94,18 @@ def show(line: state.Summary) -> None:
             f"{words.number(done)} of {words.number(planned)}" if planned else "–",
             news(line),
         ]
-    with cells[1]:
-        id = line.run.id
+    id = line.run.id
+    cells[0].checkbox(
+        f"Compare {words.plain(line.name)}",
+        key=f"{TICKED}{id}",
+        label_visibility="collapsed",
+        disabled=bool(line.problem),
+        persist_state="session",
+    )
+    with cells[2]:
         label = words.plain(words.short(line.name, 27))
         state.link(label, state.TRAIN, help=words.plain(f"{line.name} ({id})"), run=id)
-    for cell, text in zip((cells[0], *cells[2:-1]), said, strict=True):
+    for cell, text in zip((cells[1], *cells[3:-1]), said, strict=True):
         cell.markdown(f":small[{text}]")
     wishes = ["Rename", "Delete"] if line.problem else ["Rename", "Repeat", "Delete"]
     if line.state in runs.ACTIVE:
@@ -114,6 +123,16 @@ def news(line: state.Summary) -> str:
         return words.plain(words.short(str(line.status["error"]), 150))
     values = state.last_test(line.run).items()
     return words.plain(" · ".join(f"{name} {words.number(value)}" for name, value in values))
+
+
+def compare(ids: list[str]) -> None:
+    """The way to the ticked ones side by side."""
+    ticked = [id for id in ids if st.session_state.get(f"{TICKED}{id}")]
+    if ticked:
+        label = "Compare the ticked run" if len(ticked) == 1 else f"Compare {len(ticked)} runs"
+        state.link(label, state.COMPARE, runs=",".join(ticked))
+    else:
+        st.caption("Tick runs to compare them.", width="content")
 
 
 if "wish" in st.session_state:
@@ -167,7 +186,9 @@ def listing() -> None:
             show(line)
     if pages > 1:
         st.pagination(pages, key=f"runs.page.{wanted}.{text}")
-    st.caption(f"{len(found)} of {len(every)} runs")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"{len(found)} of {len(every)} runs", width="content")
+        compare([line.run.id for line in every])
 
 
 listing()

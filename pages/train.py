@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import forms, live, palette, state, words
+from dashboard import family, forms, live, palette, presets, state, words
 from infovae_core import runs, worker
 from infovae_core.config import RunConfig
 from infovae_core.objectives import OBJECTIVES
@@ -37,6 +37,7 @@ def ask(request: str) -> None:
 
 with st.sidebar:
     form = forms.Form(RunConfig, state.FORM)
+    presets.menu(form, state.FORM)
     form.draw("data.name", "objective")
     name = form.said("objective.name")
     kind, objective = OBJECTIVES[name], form.part("objective")
@@ -44,6 +45,7 @@ with st.sidebar:
     if objective is not None and objective.latex() != kind.formula:
         formula.append(words.formula(rf"=\ {objective.latex()}"))
     st.markdown("  \n".join([*formula, f":small[{kind.source}]"]), help=LETTERS)
+    family.plane(name, objective, state.objective(run), on_pick=state.choose)
     form.draw("model.latent_dim", "label")
     form.fold("Objective details", "objective")
     form.fold("Data", "data")
@@ -104,8 +106,9 @@ with st.container(horizontal=True, vertical_alignment="center"):
         )
         changes = state.turning(run, form.value)
         if changes and at_once and moved:
-            state.turn(run, form.value)
-        elif changes:
+            state.follow(run, moved)
+            changes = state.turning(run, form.value)
+        if changes:
             one = len(changes) == 1
             st.button(
                 f"Turn {words.changes(changes) if one else f'{len(changes)} knobs'}",
@@ -119,6 +122,8 @@ with st.container(horizontal=True, vertical_alignment="center"):
         line = state.summary(run)
         name = f"**{words.plain(words.short(line.label, 32))}** " if line.label else ""
         st.markdown(f"{name}{line.model} · {words.plain(line.data)}", help=line.run.id)
+        if now in state.TURNABLE and (asked_for := state.waiting(run)):
+            st.markdown(f":small[:material/schedule: {words.plain(words.changes(asked_for))}]")
         if state.differs(run, form.value):
             st.button(
                 "Copy settings",

@@ -14,7 +14,11 @@ QUANTITIES = {
     "total": {"label": "loss", "unit": NATS},
     "distortion": {"label": "distortion D", "unit": NATS},
     "rate": {"label": "rate R", "unit": NATS},
-    "mmd": {"label": "MMD²(q(z), p(z))", "unit": "squared kernel distance"},
+    "mmd": {
+        "label": "MMD²(q(z), p(z))",
+        "unit": "squared kernel distance",
+        "sight": "the witness f(z)",
+    },
 }
 
 
@@ -61,6 +65,7 @@ def snapshot(dimensions: int = 2, seed: int = 0, count: int = 300) -> dict[str, 
         "label": (np.arange(count) % 10).astype(np.int16),
         "split": (np.arange(count) >= 0.8 * count).astype(np.uint8),
         "index": np.arange(count, dtype=np.int32),
+        "shown": np.flatnonzero(np.arange(count) >= 0.8 * count)[:40].astype(np.int32),
         "originals": fixed.integers(0, 256, (40, 8, 8), dtype=np.uint8),
         "reconstructions": random.integers(0, 256, (40, 8, 8), dtype=np.uint8),
         "samples": random.integers(0, 256, (100, 8, 8), dtype=np.uint8),
@@ -69,3 +74,26 @@ def snapshot(dimensions: int = 2, seed: int = 0, count: int = 300) -> dict[str, 
         arrays["center"] = arrays["mean"].mean(0)
         arrays["plane"] = np.linalg.qr(random.normal(size=(dimensions, 2)))[0].astype(np.float32)
     return arrays
+
+
+SIGHTS = ("field", "flow", "scores")
+
+
+def sight(kind: str, arrays: dict[str, np.ndarray], seed: int = 0) -> dict[str, np.ndarray]:
+    """A snapshot's arrays with what a term sees, of one of SIGHTS, another for each seed."""
+    random, mean = np.random.default_rng((seed, 2)), arrays["mean"]
+    count, d = mean.shape
+    if kind == "field":
+        slope = random.normal(size=d).astype(np.float32)
+        if d > 2:
+            return arrays | {"sees": np.array("mmd"), "field": mean @ slope}
+        axis = np.linspace(-5, 5, 33, dtype=np.float32)
+        places = np.stack(np.meshgrid(*[axis] * d, indexing="ij"), -1)
+        return arrays | {"sees": np.array("mmd"), "field": places @ slope, "reach": np.float32(5)}
+    if kind == "flow":
+        pushed = np.arange(0, count, 5, dtype=np.int32)
+        flow = random.normal(size=(len(pushed), d)).astype(np.float32)
+        return arrays | {"sees": np.array("mmd"), "flow": flow, "pushed": pushed}
+    together, apart = (random.normal(mean, 1, 200).astype(np.float32) for mean in (3, -1))
+    said = {"together": together, "apart": apart, "bound": np.float32(1.5)}
+    return arrays | {"sees": np.array("mmd"), **said}

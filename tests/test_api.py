@@ -17,11 +17,13 @@ import pytest
 from starlette.applications import Starlette
 
 from dashboard import api, packing, server
+from infovae_core import archive
 from infovae_core.runs import Run, Tail
+from infovae_core.studies import BoundStudy
 from tests import fakes
 
 APP = Starlette(routes=api.routes)
-TYPES = {"u1": np.uint8, "u2": np.uint16, "i2": np.int16, "f4": np.float32}
+TYPES = {"u1": np.uint8, "u2": np.uint16, "i2": np.int16, "i4": np.int32, "f4": np.float32}
 
 
 @dataclass
@@ -235,6 +237,7 @@ def test_points_are_off_by_half_a_level_at_most(root, dimensions, plane):
     np.testing.assert_allclose(scale, np.ptp(expected, axis=0) / packing.POINT_LEVELS, rtol=1e-5)
     np.testing.assert_array_equal(parts["label"], arrays["label"])
     np.testing.assert_array_equal(parts["split"], arrays["split"])
+    assert "sees" not in header
 
 
 def test_the_prior_stays_the_prior_on_a_principal_plane():
@@ -264,10 +267,21 @@ def test_images_are_off_by_half_a_level_at_most(run):
         assert parts[name].max() <= 15
 
 
-def test_originals_travel_once(run):
-    run.save_snapshot(5, fakes.snapshot())
-    assert "originals" in picture(run, 5)[1]
-    assert "originals" not in picture(run, 5, "originals=0")[1]
+def test_what_stays_the_same_travels_once(run):
+    arrays = fakes.snapshot()
+    run.save_snapshot(5, arrays)
+    _, first = picture(run, 5)
+    np.testing.assert_array_equal(first["index"], arrays["index"])
+    np.testing.assert_array_equal(first["shown"], arrays["shown"])
+    _, later = picture(run, 5, "originals=0")
+    assert not {"originals", "index", "shown"} & later.keys()
+
+
+def test_a_snapshot_that_does_not_say_which_images_it_shows_is_shown(run):
+    arrays = fakes.snapshot()
+    del arrays["shown"]
+    run.save_snapshot(5, arrays)
+    assert "shown" not in picture(run, 5)[1]
 
 
 def test_a_density_is_one_and_of_the_codes(root):
@@ -284,6 +298,112 @@ def test_a_density_is_one_and_of_the_codes(root):
 
 def normal(z, mean, std):
     return np.exp(-0.5 * ((z - mean) / std) ** 2) / (std * np.sqrt(2 * np.pi))
+
+
+def values_of(header, levels):
+    """What the browser makes of levels."""
+    values = header["sees"]["scale"] * (levels.astype(float) - packing.SIDE) / packing.SIDE
+    return np.where(levels == packing.NO_VALUE, np.nan, values)
+
+
+def sights(root, kind, dimensions, plane="pca"):
+    """A snapshot's arrays with what a term sees, and header and parts as they travel."""
+    run = fakes.start(root, dimensions)
+    arrays = fakes.sight(kind, fakes.snapshot(dimensions))
+    run.save_snapshot(5, arrays)
+    return arrays, *picture(run, 5, f"plane={plane}")
+
+
+@pytest.mark.parametrize(("dimensions", "plane"), [(1, "pca"), (2, "pca"), (2, "1,0")])
+def test_a_map_travels_where_prior_or_codes_are(root, dimensions, plane):
+    arrays, header, parts = sights(root, "field", dimensions, plane)
+    said, field = header["sees"], arrays["field"]
+    drawn = values_of(header, parts["field"])
+    if plane == "1,0":
+        drawn = drawn.T
+    there = np.isfinite(drawn)
+    axis = np.linspace(-5, 5, 33)
+    places = np.stack(np.meshgrid(*[axis] * dimensions, indexing="ij"), -1)
+    assert there[np.linalg.norm(places, axis=-1) <= 3].all()
+    if dimensions == 2:
+        assert not there[0, 0]
+        assert not there[-1, -1]
+    scale = said["scale"]
+    assert np.abs(drawn - field.clip(-scale, scale))[there].max() <= scale / packing.SIDE / 2 + 1e-6
+    assert scale == pytest.approx(np.quantile(np.abs(field[there]), 0.99), rel=1e-5)
+    assert (said["term"], said["reach"]) == ("mmd", 5)
+
+
+def test_a_map_goes_as_far_as_the_codes_do():
+    mean = np.array([[4.6, -4.6], [0, 0]])
+    there = packing.occupied(mean, 5, 33)
+    assert there[-2:, :2].all()
+    assert not there[-2:, -2:].any()
+    assert packing.occupied(np.array([[np.nan, 0], [1e9, 0]]), 5, 33)[16, 16]
+
+
+@pytest.mark.parametrize("plane", ["pca", "3,17"])
+def test_of_many_dimensions_the_points_have_the_values(root, plane):
+    arrays, header, parts = sights(root, "field", 20, plane)
+    scale = header["sees"]["scale"]
+    assert "reach" not in header["sees"]
+    drawn = values_of(header, parts["field"])
+    assert (
+        np.abs(drawn - arrays["field"].clip(-scale, scale)).max() <= scale / packing.SIDE / 2 + 1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("dimensions", "plane"), [(1, "pca"), (2, "pca"), (2, "1,0"), (20, "pca"), (20, "3,17")]
+)
+def test_arrows_are_projected_as_the_points_are(root, dimensions, plane):
+    arrays, header, parts = sights(root, "flow", dimensions, plane)
+    _, expected = packing.project(arrays["flow"], arrays.get("plane"), plane)
+    scale = header["sees"]["scale"]
+    assert scale == pytest.approx(np.abs(expected).max())
+    assert (
+        np.abs(values_of(header, parts["flow"]) - expected).max() <= scale / packing.SIDE / 2 + 1e-6
+    )
+    np.testing.assert_array_equal(parts["pushed"], arrays["pushed"])
+
+
+def test_histograms_of_scores_share_their_bins_and_lose_nothing(root):
+    arrays, header, parts = sights(root, "scores", 2)
+    said, shares = header["sees"], parts["shares"]
+    bins = np.linspace(*said["ends"], shares.shape[1] + 1)
+    middles = (bins[1:] + bins[:-1]) / 2
+    np.testing.assert_allclose(shares.sum(1), 1, rtol=1e-6)
+    for name, share, mean in zip(("together", "apart"), shares, said["means"], strict=True):
+        assert mean == pytest.approx(arrays[name].mean(), rel=1e-4)
+        assert share @ middles == pytest.approx(mean, abs=middles[1] - middles[0])
+        inside = np.histogram(arrays[name], bins)[0][1:-1] / len(arrays[name])
+        np.testing.assert_allclose(share[1:-1], inside, atol=1e-6)
+    assert said["bound"] == 1.5
+
+
+@pytest.mark.parametrize("kind", fakes.SIGHTS)
+def test_what_is_seen_is_marked_where_it_is_no_number(root, kind):
+    run = fakes.start(root)
+    arrays = fakes.sight(kind, fakes.snapshot())
+    for name in {"field", "flow", "together", "apart", "bound"} & arrays.keys():
+        arrays[name] = np.full_like(arrays[name], np.nan)
+    run.save_snapshot(5, arrays)
+    header, parts = picture(run, 5)
+    if kind == "scores":
+        assert (header["sees"]["bound"], parts["shares"].sum()) == (None, 0)
+    else:
+        assert (parts[kind] == packing.NO_VALUE).all()
+
+
+@pytest.mark.parametrize("kind", fakes.SIGHTS)
+@pytest.mark.parametrize("dimensions", [2, 20])
+def test_what_is_seen_costs_8_kB_at_most(kind, dimensions):
+    arrays = fakes.snapshot(dimensions, count=5000)
+    sizes = [
+        len(gzip.compress(packing.pack(5, seen, "pca", False), 6))
+        for seen in (arrays, fakes.sight(kind, arrays))
+    ]
+    assert 0 < sizes[1] - sizes[0] < 8000
 
 
 def test_five_thousand_codes_fit_into_25_kB(run):
@@ -372,31 +492,88 @@ def test_a_deleted_run_is_not_found_any_more(run):
     assert news(run).status == 404
 
 
-# The view's own files.
+# Studies.
 
 
-def test_the_views_files_are_kept_for_good_under_their_version():
-    url = f"/api/live/{api.assets_version()}/main.js"
-    answer = get(url)
-    assert answer.body == (api.STATIC / "main.js").read_bytes()
+def study_row(step):
+    return {"step": step, "epoch": 0, "seconds": 0, "split": "mean", "values": {"kl": 1 / step}}
+
+
+def test_a_study_is_heard_of_under_its_own_address_and_knows_that_it_is_looked_at(root):
+    study = archive.obtain(root, BoundStudy())
+    study.log(study_row(10))
+    watched = study.path / "requests" / "watched"
+    watched.unlink()
+    answer = get(f"/api/studies/{study.id}/live?rows=0&events=0")
+    assert [row["step"] for row in answer.json["rows"]] == [10]
+    assert watched.exists()
+    assert get(f"/api/runs/{study.id}/live").status == 404
+    assert get("/api/studies/..%2f..%2fetc/live").status == 404
+
+
+def test_a_study_removed_and_asked_for_again_begins_anew(root):
+    for rows in (3, 2):
+        study = archive.obtain(root, BoundStudy())
+        for step in range(1, rows + 1):
+            study.log(study_row(step))
+        heard = get(f"/api/studies/{study.id}/live?rows=0&events=0").json
+        assert [row["step"] for row in heard["rows"]] == list(range(1, rows + 1))
+        study.delete()
+
+
+def test_who_hears_of_the_end_has_all_rows(run, monkeypatch):
+    read = Tail.read
+
+    def last_row_and_end(tail):
+        rows = read(tail)
+        if tail.path.name == "metrics.jsonl" and not rows:
+            run.log(fakes.row(1))
+            fakes.progress(run, 1, "finished")
+        return rows
+
+    monkeypatch.setattr(Tail, "read", last_row_and_end)
+    heard = [news(run).json for _ in range(2)]
+    assert [(h["state"], len(h["rows"])) for h in heard] == [("running", 0), ("finished", 1)]
+
+
+# The components' own files.
+
+
+@pytest.mark.parametrize("component", api.STATIC)
+def test_a_components_files_are_kept_for_good_under_their_version(component):
+    answer = get(api.module(component))
+    assert answer.body == (api.STATIC[component] / "main.js").read_bytes()
     assert answer.headers["content-type"].startswith("text/javascript")
     assert "immutable" in answer.headers["cache-control"]
-    assert get("/api/live/older/main.js").headers["cache-control"] == "no-store"
+    older = get(f"/api/static/older/{component}/main.js")
+    assert older.headers["cache-control"] == "no-store"
 
 
-@pytest.mark.parametrize("name", ["__init__.py", "..%2f__init__.py", "none.js", ".."])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "live/__init__.py",
+        "live/..%2f__init__.py",
+        "live/none.js",
+        "live/..",
+        "none/main.js",
+        "live",
+    ],
+)
 def test_no_other_file_is_served(name):
-    assert get(f"/api/live/{api.assets_version()}/{name}").status == 404
+    assert get(f"/api/static/{api.assets_version()}/{name}").status == 404
 
 
-def test_every_module_finds_what_it_imports():
-    for module in api.STATIC.glob("*.js"):
-        text = module.read_text(encoding="utf-8")
-        for names, source in re.findall(r'^import \{([^}]*)\} from "\./(.*)";$', text, re.M):
-            exported = (api.STATIC / source).read_text(encoding="utf-8")
-            for name in names.replace(",", " ").split():
-                assert re.search(rf"^export (class|function|const) {name}\b", exported, re.M), name
-                assert len(re.findall(rf"\b{name}\b", text)) > 1, f"{module.name}: {name} is unused"
+@pytest.mark.parametrize("module", [p for p in api.assets() if p.suffix == ".js"], ids=str)
+def test_every_module_finds_what_it_imports(module):
+    text = module.read_text(encoding="utf-8")
+    for names, source in re.findall(r'^import \{([^}]*)\} from "(\..*)";$', text, re.M):
+        *above, file = source.split("/")
+        folder = module.parent if above == ["."] else api.STATIC[above[1]]
+        exported = (folder / file).read_text(encoding="utf-8")
+        for name in names.replace(",", " ").split():
+            assert re.search(rf"^export (class|function|const) {name}\b", exported, re.M), name
+            assert len(re.findall(rf"\b{name}\b", text)) > 1, f"{name} is unused"
 
 
 def test_the_routes_load_neither_streamlit_nor_torch():

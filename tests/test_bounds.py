@@ -198,12 +198,13 @@ def test_dv_shows_the_plain_value_and_follows_the_moving_average():
     term = MutualInformation("dv", widths=(8,))
     critic = term.make_critic(1, 1)
     p = as_pass(x, z)
-    joint, marginal = term.scores(p, critic)
-    critic.denominator.fill_(2 * marginal.exp().mean().detach())
+    joint, marginal = term.scores(p.x, p.z, critic)
+    denominator = 2 * marginal.exp().mean().detach()
+    critic.log_denominator.copy_(denominator.log())
     value = term(p, critic)
     torch.testing.assert_close(value, dv(joint, marginal))
     [followed] = torch.autograd.grad(value, z)
-    [expected] = torch.autograd.grad(joint.mean() - marginal.exp().mean() / critic.denominator, z)
+    [expected] = torch.autograd.grad(joint.mean() - marginal.exp().mean() / denominator, z)
     torch.testing.assert_close(followed, expected)
 
 
@@ -212,12 +213,46 @@ def test_the_moving_average_moves_with_the_critics_steps_only():
     critic, pair = term.make_critic(1, 1), GaussianPair(0.8)
     first, second = (as_pass(*pair.sample(32)) for _ in range(2))
     term(first, critic)
-    assert critic.denominator == 0
-    means = [term.scores(p, critic)[1].exp().mean().item() for p in (first, second)]
+    assert critic.log_denominator == -math.inf
+    means = [term.scores(p.x, p.z, critic)[1].exp().mean().item() for p in (first, second)]
     term.critic_loss(first, critic)
-    assert critic.denominator.item() == pytest.approx(means[0])
+    assert critic.log_denominator.exp().item() == pytest.approx(means[0])
     term.critic_loss(second, critic)
-    assert critic.denominator.item() == pytest.approx(0.99 * means[0] + 0.01 * means[1])
+    expected = 0.99 * means[0] + 0.01 * means[1]
+    assert critic.log_denominator.exp().item() == pytest.approx(expected)
+
+
+def test_without_memory_the_critic_follows_dv_itself():
+    x, z = GaussianPair(0.8).sample(64)
+    term = MutualInformation("dv", widths=(8,), moving=1.0)
+    critic = term.make_critic(1, 1)
+    for _ in range(2):
+        followed = torch.autograd.grad(
+            term.critic_loss(as_pass(x, z), critic), critic.layers[0].weight
+        )
+    plain = -dv(*term.scores(x, z, critic))
+    torch.testing.assert_close(followed, torch.autograd.grad(plain, critic.layers[0].weight))
+
+
+@pytest.mark.parametrize("shift", [-1e4, -100.0, 100.0, 1e4])
+@pytest.mark.parametrize("moving", [0.01, 1.0])
+def test_dv_follows_the_same_direction_wherever_its_outputs_lie(moving, shift):
+    x, z = GaussianPair(0.8).sample(64)
+    term = MutualInformation("dv", widths=(8,), moving=moving)
+    critic = term.make_critic(1, 1)
+    weight, bias = critic.layers[0].weight, critic.layers[-1].bias
+
+    def steps():
+        critic.log_denominator.fill_(-math.inf)
+        return [
+            torch.autograd.grad(term.critic_loss(as_pass(x, z * k), critic), weight)[0]
+            for k in (1, 2)
+        ]
+
+    before = steps()
+    with torch.no_grad():
+        bias += shift
+    torch.testing.assert_close(steps(), before)
 
 
 @pytest.mark.parametrize("bound", ["kl", "dv", "nce"])

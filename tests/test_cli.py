@@ -13,6 +13,7 @@ from infovae_core import dispatch, options, runs
 from infovae_core.__main__ import main
 from infovae_core.config import RunConfig
 from infovae_core.objectives import OBJECTIVES
+from infovae_core.presets import PRESETS
 from tests.processes import end_workers, until
 
 ROOT = Path(__file__).parent.parent
@@ -77,6 +78,32 @@ def test_another_objective_than_the_files_starts_from_its_defaults():
     assert config_of(*words, "InfoVAE").objective.alpha == 0.5
 
 
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_is_a_starting_point(name):
+    preset = PRESETS[name]
+    assert config_of("--preset", name) == preset.over(RunConfig())
+    seeded = RunConfig.model_validate({"training": {"seed": 3}})
+    assert config_of(f"--preset={name}", "--training.seed", "3") == preset.over(seeded)
+
+
+def test_a_preset_changes_a_file_and_an_objective_changes_a_preset():
+    Path("c.json").write_text(json.dumps(SMALL | {"objective": {"name": "BetaVAE", "beta": 2}}))
+    words = ["--config", "c.json", "--preset", "infomax-mnist-fc"]
+    file = options.read(Path("c.json"))
+    assert config_of(*words) == PRESETS["infomax-mnist-fc"].over(file)
+    assert config_of(*words).label == "from the shell"
+    assert config_of(*words, "--objective.alpha", "3").objective.alpha == 3
+    another = config_of(*words, "--objective.name", "VAE")
+    assert another.objective == OBJECTIVES["VAE"]()
+    assert another.training.batch_size == 100
+
+
+def test_what_a_preset_leaves_out_is_said(capsys):
+    Path("file").touch()
+    assert main(["train", "--preset", "aae", "--runs", "file"]) == 2  # nowhere to put the run
+    assert PRESETS["aae"].note in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_a_runs_own_config_repeats_it(name, tmp_path):
     run = runs.create(tmp_path / "runs", RunConfig(label="á β", objective=OBJECTIVES[name]()))
@@ -107,6 +134,7 @@ def test_help_shows_every_field_with_its_text(name, capsys):
     for part in (config, config.data, config.model, config.objective, config.training):
         for about in options.drawn_fields(type(part)).values():
             assert " ".join((about.description or "").split()) in shown
+    assert all(f"{name} ({preset.title})" in shown for name, preset in PRESETS.items())
 
 
 @pytest.mark.parametrize(
@@ -117,7 +145,7 @@ def test_help_shows_every_field_with_its_text(name, capsys):
         ("train --training.epochs", "--training.epochs", "--help"),
         ("train --training.epocs 3", "--training.epocs", "did you mean --training.epochs?"),
         ("train --objective.lm 3", "--objective.lm", "did you mean --objective.lam?"),
-        ("train --objective.lam 0", "objective", "raise lam to at least 1"),
+        ("train --objective.alpha 0 --objective.lam 0", "objective", "raise lam to at least 1"),
         ("train --objective.beta 4", "--objective.beta", "add --objective.name BetaVAE"),
         ("train --objective.name GAN", "--objective.name", "'VAE', 'BetaVAE', 'InfoVAE'"),
         ("train --data.name cats", "--data.name", "('digits', 'mnist')"),
@@ -125,6 +153,9 @@ def test_help_shows_every_field_with_its_text(name, capsys):
         ("train --zzz 1", "--zzz", "--help"),
         ("train mnist", "mnist", "--"),
         ("train --config", "--config", "--help"),
+        ("train --preset", "--preset", "--help"),
+        ("train --preset infomax-mnst-fc", "aae, mmd-vae, ", "did you mean infomax-mnist-fc?"),
+        ("train --preset 7", "--preset", "choose one of them"),
         ("train --config none.json", "none.json", "check the path"),
         ("train --config half.json", "half.json", "Invalid JSON"),
         ("train --config typo.json", "training.epoch:", "correct its name"),
@@ -136,8 +167,8 @@ def test_help_shows_every_field_with_its_text(name, capsys):
         ("repeat runs/none", "none", "choose one from the list"),
         ("repeat done/foreign", "data.name", "Input should be"),
         ("list --rnus x", "--rnus", "did you mean --runs?"),
-        ("learn", "train, resume, repeat, list", "--help"),
-        ("", "train, resume, repeat, list", "--help"),
+        ("learn", "train, resume, repeat, evaluate, list", "--help"),
+        ("", "train, resume, repeat, evaluate, list", "--help"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(words, names, remedy, tmp_path, capsys):

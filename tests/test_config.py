@@ -55,7 +55,9 @@ def test_the_documented_record_is_understood():
     }
     config = RunConfig.model_validate(record)
     assert config.epochs == 30
-    assert config.model_copy(update={"training": RunConfig().training}) == RunConfig()
+    assert (config.objective.alpha, config.objective.lam) == (0, 10)
+    defaults = {"training": RunConfig().training, "objective": RunConfig().objective}
+    assert config.model_copy(update=defaults) == RunConfig()
 
 
 TURNS = [
@@ -86,6 +88,7 @@ def test_a_schedule_of_turns_is_a_setting_like_others():
             "must keep its name, divergence, critic_widths, got divergence kl for mmd",
         ),
         ([{"step": -1, "knobs": {}}], "greater than or equal to 0"),
+        ([{"step": 1, "knobs": {}}], "name one or remove it"),
         ([{"step": 1, "knobs": {"learning_rate": 0}}], "greater than 0"),
     ],
 )

@@ -8,6 +8,7 @@ from infovae_core.divergences import (
     mmd2,
     squared_distances,
     svgd_direction,
+    witness,
 )
 from tests.oracles import expected_kernel, gaussian_mmd2
 
@@ -75,6 +76,35 @@ def test_equals_the_sums_of_the_definition(kernel, unbiased):
     assert mmd2(a, b, kernel, unbiased).item() == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_witness_is_the_closed_form_for_normals(kernel):
+    n, one = 20_000, torch.ones(3)
+    places = torch.tensor([[0.0, 0, 0], [0.8, -0.3, 0], [-1, 1, 0.5], [3, 0, -2]])
+    a, b = samples(n)
+    expected = torch.stack(
+        [
+            expected_kernel(kernel, z - MEAN, VARIANCE) - expected_kernel(kernel, z, one)
+            for z in places
+        ]
+    )
+    error = 4 * 0.5 * (2 / n) ** 0.5  # a kernel lies between 0 and 1
+    assert expected.abs().max() > 3 * error  # the test has power
+    torch.testing.assert_close(witness(places, a, b, kernel), expected.double(), atol=error, rtol=0)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_witness_adds_up_to_the_v_statistic_and_its_slope_is_what_is_followed(kernel):
+    a, b = (0.7 + torch.randn(150, 2)).requires_grad_(), torch.randn(90, 2)
+    value = mmd2(a, b, kernel, unbiased=False)
+    fixed = a.detach()
+    z = fixed.clone().requires_grad_()
+    f = witness(z, fixed, b, kernel)
+    torch.testing.assert_close(f.mean() - witness(b, fixed, b, kernel).mean(), value)
+    [followed] = torch.autograd.grad(value, a)
+    [slope] = torch.autograd.grad(f.sum(), z)
+    torch.testing.assert_close(followed, 2 / len(a) * slope)
+
+
 def test_v_statistic_of_a_sample_with_itself_is_zero():
     a = torch.randn(30, 2)
     assert mmd2(a, a, unbiased=False).item() == pytest.approx(0, abs=1e-12)
@@ -119,15 +149,18 @@ def test_stein_discrepancy_equals_its_definition_by_automatic_differentiation():
 
 
 def test_svgd_direction_equals_its_definition_by_automatic_differentiation():
-    z, h = torch.randn(6, 2), 0.9
+    z, elsewhere, h = torch.randn(6, 2), torch.randn(4, 2), 0.9
 
     def k(a, b):
         return torch.exp(-(a - b).square().sum() / (2 * h**2))
 
-    expected = torch.stack(
-        [torch.stack([k(b, a) * -b + torch.func.grad(k)(b, a) for b in z]).mean(0) for a in z]
-    )
-    torch.testing.assert_close(svgd_direction(z, h), expected)
+    def expected(at):
+        return torch.stack(
+            [torch.stack([k(b, a) * -b + torch.func.grad(k)(b, a) for b in z]).mean(0) for a in at]
+        )
+
+    torch.testing.assert_close(svgd_direction(z, h), expected(z))
+    torch.testing.assert_close(svgd_direction(z, h, elsewhere), expected(elsewhere))
 
 
 def test_svgd_direction_has_mean_zero_under_the_prior_and_points_home_elsewhere():

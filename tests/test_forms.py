@@ -55,6 +55,7 @@ def page(model, key, prefill):
         forms.fill(key, prefill)
     if st.session_state.get("elsewhere"):
         st.stop()
+    st.session_state.pop("callback", lambda: None)()
     form = forms.Form(model, key)
     form.draw("")
     form.fold("More", "")
@@ -172,6 +173,66 @@ def test_filling_again_replaces_what_was_typed():
     assert out(app).value.model.latent_dim == 5
     app.session_state["f"] = (7, RunConfig(label="new"))
     assert out(app.run()).value == RunConfig(label="new")
+
+
+def put(app, record):
+    """What a callback on the page would do before the form is made."""
+
+    def callback():
+        import streamlit as st
+
+        from dashboard import forms
+
+        forms.put("f", st.session_state["record"])
+
+    app.session_state["record"] = record
+    app.session_state["callback"] = callback
+    return app.run()
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_a_partial_record_is_put_into_the_same_widgets(name):
+    app = say(opened(prefill=RunConfig()), training__seed=5, model__widths="9 8, x")
+    keys = {leaf.key for leaf in out(app).leaves if not leaf.path.startswith("objective")}
+    objective = OBJECTIVES[name].model_validate(
+        {"name": name}
+        | {field: 7 for field in ("beta", "lam") if field in OBJECTIVES[name].model_fields}
+    )
+    app = put(app, {"objective": objective.model_dump(), "training": {"batch_size": 100}})
+    form = out(app)
+    assert form.part("objective") == objective
+    assert form.said("training.batch_size") == 100
+    assert form.said("training.seed") == 5
+    assert list(form.errors) == ["model.widths"]  # what was wrong is still there to be mended
+    assert keys <= {leaf.key for leaf in form.leaves}
+    assert out(say(app, model__widths="9, 8")).value.model.widths == (9, 8)
+
+
+def test_what_was_typed_for_another_objective_outlasts_a_record():
+    app = say(opened(prefill=RunConfig()), objective__divergence="stein", objective__lam=77.0)
+    app = put(app, {"objective": {"name": "BetaVAE", "beta": 2}})
+    assert out(app).value.objective.beta == 2
+    app = put(app, {"objective": {"name": "InfoVAE", "alpha": 0.5}})
+    assert out(app).value.objective == OBJECTIVES["InfoVAE"](alpha=0.5, lam=77, divergence="stein")
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "shown"),
+    [
+        ("data.limit", None, None),
+        ("model.decoder_widths", (8, 9), "8, 9"),
+        ("training.learning_rate", 1, 1.0),
+        ("label", "x", "x"),
+    ],
+)
+def test_a_value_is_put_as_its_widget_wants_it(path, value, shown):
+    *above, name = path.split(".")
+    record = {name: value}
+    for section in above:
+        record = {section: record}
+    app = put(opened(prefill=RunConfig(data={"limit": 3})), record)
+    assert widget(app, path).value == shown
+    assert not out(app).errors
 
 
 def test_small_numbers_are_written_out():

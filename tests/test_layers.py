@@ -1,5 +1,6 @@
 """Who may import whom, proved in fresh processes."""
 
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -9,17 +10,18 @@ import pytest
 ROOT = Path(__file__).parent.parent
 CORE = sorted(path.stem for path in (ROOT / "infovae_core").glob("*.py"))
 ORDER = [  # each imports only from those before it
-    ("divergences", "bounds", "likelihoods", "randomness"),
+    ("divergences", "bounds", "likelihoods", "randomness", "runs", "sights"),
     ("model",),
     ("estimators", "terms"),
     ("objectives",),
-    ("config",),
-    ("data", "networks"),
-    ("training",),
-    ("checkpoints", "snapshots"),
+    ("config", "errors", "family"),
+    ("data", "knobs", "networks", "presets", "studies"),
+    ("recorder", "training"),
+    ("checkpoints", "snapshots", "information"),
 ]
 
 
+@functools.cache
 def loaded(module):
     """Names of the modules that importing `module` loads."""
     code = f"import {module}, sys; print(*sys.modules)"
@@ -41,7 +43,8 @@ def test_the_core_loads_no_streamlit_and_no_plotly(name):
 @pytest.mark.parametrize(
     "name",
     [
-        *("runs", "config", "objectives", "metrics", "knobs"),
+        *("runs", "config", "objectives", "metrics", "family", "presets", "knobs"),
+        *("studies", "archive"),
         *("dispatch", "options", "worker", "__main__"),
     ],
 )

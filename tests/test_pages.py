@@ -15,9 +15,11 @@ from dashboard import palette, state, words
 from infovae_core import dispatch, runs, worker
 from infovae_core.config import Knobs, RunConfig
 from infovae_core.objectives import OBJECTIVES, BetaVAE, InfoVAE
+from infovae_core.presets import PRESETS
 
 ROOT = Path(__file__).parent.parent
-TRAIN, RUNS, MAIN = ROOT / "pages/train.py", ROOT / "pages/runs.py", ROOT / "dashboard/main.py"
+TRAIN, RUNS, INFORMATION = (ROOT / f"pages/{name}.py" for name in ("train", "runs", "information"))
+MAIN = ROOT / "dashboard/main.py"
 
 
 @pytest.fixture(autouse=True)
@@ -102,7 +104,7 @@ def test_a_double_click_trains_once(root):
 
 def test_train_is_refused_with_the_reason_while_a_setting_is_wrong(root):
     page = opened(TRAIN)
-    page.number_input(key="config.1.objective.InfoVAE.lam").set_value(0.5)
+    page.number_input(key="config.1.objective.InfoVAE.lam").set_value(0.1)
     drawn(page.run())
     assert button(page, "train").disabled
     assert "λ must be at least 1" in button(page, "train").help.replace("\\", "")
@@ -120,6 +122,47 @@ def test_the_formula_is_shown_with_letters_with_numbers_and_in_its_colour(name):
     formulas = [line.replace("{(", "(").replace(")}", ")") for line in shown.split("\n")]
     assert any(kind.formula in line for line in formulas)
     assert any(kind().latex() in line for line in formulas)
+
+
+def preset_of(page):
+    return page.selectbox(key="preset")
+
+
+def asked(page, root):
+    """What pressing Train asks for."""
+    drawn(button(page, "train").click().run())
+    return RunConfig.model_validate(runs.find(root, page.query_params["run"]).config)
+
+
+def test_a_preset_fills_the_form_and_leaves_the_rest(root):
+    page = opened(TRAIN)
+    assert preset_of(page).value is None
+    page.number_input(key="config.1.training.seed").set_value(4).run()
+    for name, preset in PRESETS.items():
+        drawn(preset_of(page).set_value(name).run())
+        config = asked(page, root)
+        assert preset.holds(config)
+        assert config.training.seed == 4
+        assert preset_of(page).value == name
+        about = preset_of(page).help.replace("\\", "").replace("\u2060", "")
+        assert preset.source in about
+        assert preset.note in about
+
+
+def test_a_preset_is_shown_for_as_long_as_the_settings_are_its(root):
+    page = opened(TRAIN)
+    page = drawn(preset_of(page).set_value("infomax-mnist-fc").run())
+    page.text_input(key="config.1.label").set_value("mine")
+    assert preset_of(drawn(page.run())).value == "infomax-mnist-fc"
+    batch = page.number_input(key="config.1.training.batch_size")
+    drawn(batch.set_value(64).run())
+    assert preset_of(page).value is None
+    drawn(preset_of(page).set_value("infomax-mnist-fc").run())
+    assert page.number_input(key="config.1.training.batch_size").value == 100
+    page.number_input(key="config.1.training.batch_size").set_value(0)
+    assert preset_of(drawn(page.run())).value is None  # what is wrong is no preset
+    drawn(preset_of(page).set_value(None).run())
+    assert page.selectbox(key="config.1.objective.name").value == "InfoMaxVAE"
 
 
 @pytest.mark.parametrize(
@@ -150,7 +193,8 @@ def test_a_request_is_left_for_the_worker_and_shown_as_under_way(root, request_)
     assert button(page, request_).label in ("Pausing", "Stopping")
 
 
-LAM, SEED = "config.2.objective.InfoVAE.lam", "config.2.training.seed"
+LAM, ALPHA = "config.2.objective.InfoVAE.lam", "config.2.objective.InfoVAE.alpha"
+SEED, RATE = "config.2.training.seed", "config.2.training.learning_rate"
 
 
 def with_lam(lam):
@@ -195,10 +239,49 @@ def test_live_knobs_follow_the_form_and_do_not_turn_back_what_others_turned(root
     page.number_input(key=LAM).set_value(50)
     drawn(page.run())
     assert Knobs.model_validate_json(run.take("knobs")).objective.lam == 50
+    run.settle("knobs")
     run.set_status(knobs=with_lam(70).knobs.model_dump(mode="json"))  # another viewer's
     drawn(page.run())
     assert not run.requested("knobs")
     assert button(page, "turn").label == "Turn λ 70 → 50"
+
+
+def test_live_knobs_turn_only_what_moved_also_after_a_wrong_setting(root):
+    run = made(root, "running", with_lam(20))
+    page = opened(TRAIN, run=run.id)
+    page.toggle(key="live knobs").set_value(True)
+    drawn(page.run())
+    run.set_status(knobs=with_lam(70).knobs.model_dump(mode="json"))  # another viewer's
+    page.number_input(key=RATE).set_value(0.5)
+    drawn(page.run())
+    asked = Knobs.model_validate_json(run.take("knobs"))
+    assert (asked.learning_rate, asked.objective.lam) == (0.5, 70)
+    run.settle("knobs")
+    run.set_status(knobs=asked.model_dump(mode="json"))
+
+    page.number_input(key=LAM).set_value(0)
+    page.number_input(key=ALPHA).set_value(-30)
+    drawn(page.run())
+    assert not run.requested("knobs")
+    page.number_input(key=LAM).set_value(60)
+    drawn(page.run())
+    asked = Knobs.model_validate_json(run.take("knobs"))
+    assert (asked.objective.alpha, asked.objective.lam) == (-30, 60)
+
+
+def test_a_wish_that_waits_is_shown_and_can_be_taken_back(root):
+    run = made(root, "paused", with_lam(20))
+    page = opened(TRAIN, run=run.id)
+    page.number_input(key=LAM).set_value(50)
+    drawn(button(drawn(page.run()), "turn").click().run())
+    assert "turn" not in keys(page)
+    assert "λ 20 → 50" in texts(page)
+    page.number_input(key=LAM).set_value(20)
+    drawn(page.run())
+    assert button(page, "turn").label == "Turn λ 50 → 20"
+    drawn(button(page, "turn").click().run())
+    assert Knobs.model_validate_json(run.asked("knobs")).objective.lam == 20
+    assert "λ 20 → 50" not in texts(page)
 
 
 def test_settings_are_copied_as_the_knobs_stand(root):
@@ -419,7 +502,7 @@ def test_the_frame_shows_train_first(root):
     assert "train" in keys(page)
 
 
-@pytest.mark.parametrize("script", [MAIN, TRAIN, RUNS], ids=lambda path: path.stem)
+@pytest.mark.parametrize("script", [MAIN, TRAIN, RUNS, INFORMATION], ids=lambda path: path.stem)
 def test_no_page_loads_what_takes_seconds(root, script):
     made(root)
     code = f"""
@@ -438,7 +521,7 @@ print(*{{name.partition(".")[0] for name in set(sys.modules) - given}})
 
 
 def test_pages_leave_numbers_and_drawing_to_others():
-    for path in (TRAIN, RUNS):
+    for path in (ROOT / "pages").glob("*.py"):
         source = path.read_text()
         for name in ("torch", "plotly", "numpy", "pandas", "math"):
             assert f"import {name}" not in source

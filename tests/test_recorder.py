@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from infovae_core import recorder, runs, training
+from infovae_core import knobs, recorder, runs, training
 from infovae_core.bounds import BOUNDS
 from infovae_core.config import RunConfig
 from infovae_core.objectives import OBJECTIVES, VAE, InfoMaxVAE
@@ -38,7 +38,7 @@ def run(tmp_path):
     return runs.create(tmp_path, RunConfig())
 
 
-IMAGES = types.SimpleNamespace(train=range(1000), test=range(200))
+IMAGES = types.SimpleNamespace(train=range(1000), test=range(200), dynamic=False)
 
 
 def at(step, objective=None):
@@ -197,9 +197,9 @@ def test_a_bound_that_has_blown_up_is_a_warning_and_a_gap(run, bound):
     objective = InfoMaxVAE(bound=bound)
     kept = Recorder(run, RunConfig(objective=objective), IMAGES, pulse)
     [information] = [term for _, term in objective.terms() if term.name == "mutual_information"]
-    limit = information.limit(len(IMAGES.train))
-    assert 1 < limit < 1e5
-    for step, value in enumerate((0.9 * limit, -1.1 * limit, 0.0, 1.1 * limit, 3 * limit), 1):
+    low, high = information.limits(len(IMAGES.train))
+    above = 1.1 * high if math.isfinite(high) else 2 * low
+    for step, value in enumerate((min(0.9 * high, 1e9), 1.1 * low, 0.0, above, 3 * low), 1):
         values = {"total": 1.0, "distortion": 1.0, "rate": 1.0, "mutual_information": value}
         kept._log(row("train", **values), at(step, objective))
     drawn = [r["values"]["mutual_information"] is not None for r in run.rows()]
@@ -211,6 +211,61 @@ def test_a_bound_that_has_blown_up_is_a_warning_and_a_gap(run, bound):
     assert "blown up" in warnings[0]["text"]
     assert "lower its weight" in warnings[0]["text"]
     assert warnings[0]["quantity"] == "mutual_information"
+
+
+def test_a_bound_that_is_not_followed_leaves_the_total_as_it_is(run):
+    pulse = Pulse(run)
+    pulse.start(0, PLAN, "cpu")
+    kept = Recorder(run, RunConfig(), IMAGES, pulse)
+    objective = InfoMaxVAE(alpha=0)
+    for step, value in enumerate((-1e3, math.nan), 1):
+        kept._log(row("train", total=1.0, mutual_information=value), at(step, objective))
+    assert [r["values"]["total"] for r in run.rows()] == [1, 1]
+    assert [r["values"]["mutual_information"] for r in run.rows()] == [None, None]
+    assert len(run.events()) == 2
+
+
+@pytest.mark.parametrize("bound", ["kl", "dv", "nce", "pearson"])
+def test_images_drawn_anew_have_no_cap_by_their_number(bound):
+    objective, binary = InfoMaxVAE(bound=bound), types.SimpleNamespace(**vars(IMAGES))
+    much = row("train", total=0.0, mutual_information=3.0 * len(IMAGES.train))
+    assert "mutual_information" in blown_up(much, objective, IMAGES)
+    binary.dynamic = True
+    assert blown_up(much, objective, binary) == {}
+
+
+def test_a_status_that_a_kill_kept_from_being_written_is_put_right(run):
+    run.event("turned", 3, knobs={"learning_rate": 0.5})
+    run.event("turned", 4, knobs={"objective": {"name": "VAE"}})
+    run.event("turned", "x", knobs={"learning_rate": 0.7})
+    kept = Recorder(run, RunConfig(), IMAGES, Pulse(run))
+    assert list(kept.turns) == [3]
+    assert run.status["knobs"]["learning_rate"] == 0.5
+    said = [event["text"] for event in run.events() if event["event"] == "warning"]
+    assert len(said) == 2
+    assert "after step 4" in said[0]
+    assert "start another run" in said[0]
+    with pytest.raises(runs.RunError, match="after step 4"):
+        knobs.repeat(run)
+
+
+@pytest.mark.parametrize("break_it", ["directory", "bytes", "range"])
+def test_a_request_that_cannot_be_followed_is_a_warning_and_gone(run, break_it):
+    request = run.path / "requests" / "knobs"
+    if break_it == "directory":
+        request.mkdir()
+    elif break_it == "bytes":
+        request.write_bytes(b"\xff{")
+    else:
+        request.write_text('{"learning_rate": 7}')
+    kept = Recorder(run, RunConfig(), IMAGES, Pulse(run))
+    kept.turn_after(5)
+    [warning] = run.events()
+    assert (warning["event"], warning["step"]) == ("warning", 5)
+    assert break_it != "range" or "learning_rate: Input should be less" in warning["text"]
+    run.mend()
+    assert kept.turns == {}
+    assert run.take("knobs") is None
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES.values(), ids=OBJECTIVES)

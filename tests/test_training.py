@@ -44,7 +44,7 @@ def weights(state):
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_every_objective_learns_more_than_the_mean_image(name, data):
-    weak = {"name": name} | ({"beta": 0.5} if name == "BetaVAE" else {})  # 4 leaves no code here
+    weak = {"name": name} | ({"beta": 0.5} if name == "BetaVAE" else {})  # more leaves no code here
     settings = RunConfig.model_validate(
         {
             "data": {"limit": 300},
@@ -295,6 +295,8 @@ def test_about_names_every_logged_quantity(name, data):
     described = training.about(settings, data, training.init(settings, data))
     [*_, (_, _, values)] = rows(training.train(settings, data))
     assert list(described["quantities"]) == list(values)
+    for term in (term for _, term in settings.objective.terms()):
+        assert described["quantities"][term.name].get("sight") == term.sight
     assert described["image_shape"] == [8, 8]
     assert described["classes"] == [str(i) for i in range(10)]
 

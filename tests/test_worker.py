@@ -267,7 +267,7 @@ def test_a_queued_run_starts_after_a_restart_and_outlives_the_server(root):
         ({"training": {"epochs": 0}}, "training.epochs: .* greater than or equal to 1, got 0"),
         ({"objective": {"name": "VAE", "beta": 1}}, "objective.beta: there is no such field"),
         (
-            {"objective": {"name": "InfoVAE", "lam": 0}},
+            {"objective": {"name": "InfoVAE", "alpha": 0, "lam": 0}},
             "objective: alpha . lam .* got 0 . 0; raise",
         ),
         ({"objective": {"name": "GAN"}}, "objective: .*'GAN'.*'VAE'"),

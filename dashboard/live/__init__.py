@@ -12,17 +12,8 @@ from typing import Any
 import streamlit as st
 
 from dashboard import api
+from dashboard.loader import LOADER
 from dashboard.palette import ALL
-
-# The component is a few lines that load the view from the server, once for each version of it.
-# Relative addresses would lead nowhere: Streamlit runs this from a blob.
-LOADER = """
-export default async function (component) {
-  const url = new URL(component.data.module, document.baseURI);
-  const { mount } = await import(url.href);
-  return mount(component);
-}
-"""
 
 _component = st.components.v2.component(
     "infovae_live",
@@ -55,8 +46,8 @@ def view(
             "state": state,
             "palette": tuple(palette["classes"]),  # a list would make streamlit load pandas
             "height": height,
-            "api": "/api",
-            "module": f"/api/live/{api.assets_version()}/main.js",
+            "api": "/api/runs",
+            "module": api.module("live"),
         },
         on_state_change=on_state_change,
         on_turned_change=on_turned_change,

@@ -123,9 +123,11 @@ def test_the_pointer_and_the_keys_read_values(view, run):
     box = view.canvas("plane").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     view.page.mouse.move(x, y)
-    expect(view.root.locator(".tip")).to_have_text(re.compile(r"^\d  \(−?\d\.\d\d, −?\d\.\d\d\)"))
+    expect(view.panel("plane").locator(".tip")).to_have_text(
+        re.compile(r"^\d  \(−?\d\.\d\d, −?\d\.\d\d\)")
+    )
     view.page.mouse.move(5, 5)
-    expect(view.root.locator(".tip")).to_be_hidden()
+    expect(view.panel("plane").locator(".tip")).to_be_hidden()
     view.canvas("curves").focus()
     for _ in range(2):
         view.page.keyboard.press("ArrowLeft")

@@ -16,7 +16,7 @@ export class Cloud {
     cancelAnimationFrame(this.frame);
     this.frame = 0;
     Object.assign(this, { labels: [], splits: [], origin: null, target: null });
-    this.#be({ points: [], centers: null, density: null, reach: 1, width: 1, spread: 0 });
+    this.#be({ points: [], centers: null, density: null, sight: null, reach: 1, width: 1, spread: 0 });
   }
 
   get count() {
@@ -25,12 +25,13 @@ export class Cloud {
 
   /** Go to the codes of `snapshot`, in a frame of that `reach`, with so many classes. */
   go(snapshot, reach, classes) {
-    const { points, labels, splits, density, width } = snapshot;
+    const { points, labels, splits, density, sight, width } = snapshot;
     const same = points.length === this.points.length && labels.length === this.count;
     this.labels = labels;
     this.splits = splits;
     const centers = medians(points, labels, classes);
-    this.target = { points, centers, density, reach, width, spread: Math.max(...points.map(range)) };
+    const spread = Math.max(...points.map(range));
+    this.target = { points, centers, density, sight, reach, width, spread };
     this.origin = same && !still.matches ? this.shape : this.target;
     this.started = performance.now();
     this.#settle(0);
@@ -70,6 +71,7 @@ export class Cloud {
       points: axes("points"),
       centers: axes("centers"),
       density: target.density && blend(origin.density, target.density, share),
+      sight: between(origin.sight, target.sight, share),
       reach: number("reach"),
       width: number("width"),
       spread: number("spread"),
@@ -86,15 +88,24 @@ function blend(a, b, share) {
   return b.map((value, i) => a[i] + (value - a[i]) * share);
 }
 
+/** What a term sees, on the way; what is of another kind is there at once. */
+function between(a, b, share) {
+  const sizes = (sight) => [sight?.kind, ...(sight?.values ?? []).map((axis) => axis.length)].join();
+  if (!a || !b || sizes(a) !== sizes(b)) return b;
+  const number = (name) => a[name] + (b[name] - a[name]) * share;
+  const values = b.values.map((axis, i) => blend(a.values[i], axis, share));
+  return { ...b, values, reach: number("reach"), range: number("range") };
+}
+
 /** The distance between the 5th and the 95th hundredth of the values. */
-function range(values) {
+export function range(values) {
   const sorted = values.filter(Number.isFinite).sort();
   const at = (share) => sorted[Math.floor(share * (sorted.length - 1))] ?? 0;
   return at(0.95) - at(0.05);
 }
 
 /** Median code of each class, an array for each axis. */
-function medians(points, labels, classes) {
+export function medians(points, labels, classes) {
   const members = Array.from({ length: classes }, () => []);
   labels.forEach((label, i) => members[label]?.push(i));
   return points.map((axis) =>

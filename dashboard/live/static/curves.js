@@ -1,7 +1,7 @@
 /** The panel of curves: what the loss is made of, over the steps. */
 
 import { count, number } from "./format.js";
-import { SPLITS, place } from "./history.js";
+import { SPLITS, nearest, place } from "./history.js";
 import { Legend, toggle } from "./legend.js";
 import { drawMarks, markAt, marksOf } from "./marks.js";
 import { at, drawCursor, drawHead, drawPlot, layOut } from "./plots.js";
@@ -245,10 +245,4 @@ export class Curves {
     context.fillRect(from, plot.box.top, to - from, plot.box.bottom - plot.box.top);
     context.globalAlpha = 1;
   }
-}
-
-function nearest(array, x) {
-  const i = Math.max(0, place(array, x));
-  const next = array[i + 1];
-  return next !== undefined && next - x < x - array[i] ? next : array[i];
 }

@@ -4,7 +4,7 @@ import { unpack } from "./snapshot.js";
 
 const EAGER = 120; // ms between questions until the first row is there
 const PATIENCE = 10_000; // ms after which a run that does not start is no longer worth that
-const INTERVAL = { running: 500, queued: 1000, finished: null, gone: null };
+const INTERVALS = { running: 500, queued: 1000, finished: null, gone: null };
 const RESTING = 3000; // paused, stopped, failed, interrupted: somebody else may resume it
 const BACKOFF = [500, 1000, 2000, 5000];
 
@@ -12,10 +12,11 @@ export class Feed {
   /**
    * `listener.news(news)` hears what changed, `listener.snapshot(snapshot)` gets pictures,
    * `listener.link(connected)` hears whether the server answers, `listener.asked()` each question;
-   * `listener.axes()` says on which axes to have the codes.
+   * `listener.axes()` says on which axes to have the codes. `intervals` are the pauses by state.
    */
-  constructor(listener) {
+  constructor(listener, intervals = INTERVALS) {
     this.listener = listener;
+    this.intervals = intervals;
     this.run = null;
     this.timer = 0;
     this.busy = false;
@@ -23,7 +24,7 @@ export class Feed {
     document.addEventListener("visibilitychange", this.wake);
   }
 
-  /** Follow another run, from its beginning; or none. */
+  /** Follow another of the runs at the address `api`, from its beginning; or none. */
   follow(api, run) {
     Object.assign(this, { api, run, row: 0, event: 0, tag: null, state: null, failures: 0 });
     Object.assign(this, { latest: null, shown: null, missing: null, originals: false });
@@ -80,12 +81,12 @@ export class Feed {
   #interval() {
     const starting = this.state === "running" || this.state === "queued";
     if (starting && this.row === 0 && performance.now() - this.since < PATIENCE) return EAGER;
-    return this.state in INTERVAL ? INTERVAL[this.state] : RESTING;
+    return this.state in this.intervals ? this.intervals[this.state] : RESTING;
   }
 
   async #askNews(run) {
     this.listener.asked();
-    const url = `${this.api}/runs/${run}/live?rows=${this.row}&events=${this.event}`;
+    const url = `${this.api}/${run}/live?rows=${this.row}&events=${this.event}`;
     const headers = this.tag ? { "If-None-Match": this.tag } : {};
     const { status, tag, body: news } = await get(url, "json", { cache: "no-store", headers });
     if (run !== this.run || this.closed || status === 304) return;
@@ -110,7 +111,7 @@ export class Feed {
     if (latest === null || wanted === this.shown || wanted === this.missing) return;
     const query = `plane=${axes}&originals=${this.originals ? 0 : 1}`;
     const { status, body } = await get(
-      `${this.api}/runs/${run}/snapshots/${latest}?${query}`,
+      `${this.api}/${run}/snapshots/${latest}?${query}`,
       "arrayBuffer",
     );
     if (run !== this.run || this.closed) return;

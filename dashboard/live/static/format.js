@@ -1,23 +1,26 @@
 /** Numbers and times as a reader wants them. */
 
-const significant = new Intl.NumberFormat("en", {
-  minimumSignificantDigits: 3,
-  maximumSignificantDigits: 3,
-});
+const significant = [2, 3].map(
+  (digits) =>
+    new Intl.NumberFormat("en", {
+      minimumSignificantDigits: digits,
+      maximumSignificantDigits: digits,
+    }),
+);
 const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const RAISED = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
 const LOWERED = "₀₁₂₃₄₅₆₇₈₉";
 
 const minus = (text) => text.replace("-", "−");
 
-/** Three significant digits. */
-export function number(value) {
+/** Three significant digits, or two where there is little room. */
+export function number(value, digits = 3) {
   if (value == null || !Number.isFinite(value)) return "–";
   if (value === 0) return "0";
   const size = Math.abs(value);
-  if (size >= 1e-3 && size < 1e6) return minus(significant.format(value));
-  const [digits, power] = value.toExponential(2).split("e");
-  return `${minus(digits)}·10${raised(Number(power))}`;
+  if (size >= 1e-3 && size < 1e6) return minus(significant[digits - 2].format(value));
+  const [leading, power] = value.toExponential(digits - 1).split("e");
+  return `${minus(leading)}·10${raised(Number(power))}`;
 }
 
 /** A count: 12,300. */

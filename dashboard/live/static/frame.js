@@ -54,9 +54,14 @@ export class Frame {
     const wanted = points.map((axis, i) => extent(axis) / (i === 0 && this.axes > 1 ? this.aspect : 1));
     const needed = 1.04 * Math.max(2.4, ...wanted);
     if (before && needed <= before && needed > before * 0.55) return before;
-    const power = 10 ** Math.floor(Math.log10(needed));
-    return LADDER.map((factor) => factor * power).find((reach) => reach >= needed);
+    return roundUp(needed);
   }
+}
+
+/** The next round number. */
+export function roundUp(value) {
+  const power = 10 ** Math.floor(Math.log10(value));
+  return LADDER.map((factor) => factor * power).find((round) => round >= value);
 }
 
 /** The distance from the origin within which 99.5 % of the values lie. */

@@ -1,15 +1,16 @@
-/** The rows of a run as columns that a plot can walk through. */
+/** The rows of a run or a study as columns that a plot can walk through. */
 
 export const SPLITS = ["train", "test"];
 
 export class History {
-  constructor() {
+  constructor(splits = SPLITS) {
+    this.splits = splits;
     this.clear();
   }
 
   clear() {
     this.length = 0;
-    this.columns = Object.fromEntries(SPLITS.map((split) => [split, { steps: [], values: {} }]));
+    this.columns = Object.fromEntries(this.splits.map((split) => [split, { steps: [], values: {} }]));
   }
 
   /** Append `rows`, the first of which is the run's row number `first`. */
@@ -28,7 +29,7 @@ export class History {
 
   /** The last step of which there is a row, or 0. */
   get last() {
-    return Math.max(...SPLITS.map((split) => this.columns[split].steps.at(-1) ?? 0));
+    return Math.max(...this.splits.map((split) => this.columns[split].steps.at(-1) ?? 0));
   }
 
   /** The newest value of a quantity at or before `step`. */
@@ -52,4 +53,11 @@ export function place(array, x) {
     else high = middle - 1;
   }
   return low;
+}
+
+/** The element of an ascending array that is nearest to `x`. */
+export function nearest(array, x) {
+  const i = Math.max(0, place(array, x));
+  const next = array[i + 1];
+  return next !== undefined && next - x < x - array[i] ? next : array[i];
 }

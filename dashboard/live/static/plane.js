@@ -7,6 +7,7 @@ import { coordinate, count, subscript } from "./format.js";
 import { Frame } from "./frame.js";
 import { SPLITS } from "./history.js";
 import { Legend, toggle } from "./legend.js";
+import { Overlay } from "./overlay.js";
 import { Surface } from "./surface.js";
 
 const NEAR = 14; // px within which the pointer finds a point
@@ -31,6 +32,7 @@ export class Plane {
     this.axes = find(".axes");
     this.pcaButton = find(".pca");
     this.selects = [...section.querySelectorAll("select")];
+    this.overlay = new Overlay(section, theme, () => this.#choose({ sees: !this.chosen.sees }));
     this.cloud = new Cloud(() => this.surface.invalidate());
     this.dots = new Dots();
     this.classes = [];
@@ -51,11 +53,12 @@ export class Plane {
     return this.dimensions > 2 && here ? axes : "pca";
   }
 
-  /** Take up the classes and the dimension of a run, and how its classes are coloured. */
+  /** Take up the classes, the terms and the dimension of a run, and how its classes are coloured. */
   introduce(about, palette) {
     const dimensions = about?.latent_dim ?? 2;
     this.palette = palette;
     this.classes = about?.classes ?? [];
+    this.overlay.quantities = about?.quantities ?? {};
     this.legend.set([
       ...this.classes.map((label, i) => ({ name: `class:${i}`, label, kind: "class" })),
       ...SPLITS.map((split) => ({ name: split, label: split, kind: "split" })),
@@ -76,9 +79,10 @@ export class Plane {
   show(snapshot) {
     this.snapshot = snapshot;
     this.hovered = null;
+    const sight = this.overlay.take(snapshot?.sight ?? null);
     if (snapshot) {
       const reach = this.#frame.suitableReach(snapshot.points, this.cloud.target?.reach);
-      this.cloud.go(snapshot, reach, this.classes.length);
+      this.cloud.go({ ...snapshot, sight }, reach, this.classes.length);
     } else {
       this.cloud.clear();
     }
@@ -87,12 +91,13 @@ export class Plane {
 
   /** Draw again, after new choices or colours. */
   refresh() {
-    const { view, hidden } = this.chosen;
+    const { view, hidden, sees } = this.chosen;
+    this.overlay.refresh(sees);
     const axes = this.wantedAxes;
     this.resetButton.disabled = view === null;
     this.legend.show(
       hidden,
-      Object.fromEntries(this.classes.map((_, i) => [`class:${i}`, this.#color(i)])),
+      Object.fromEntries(this.classes.map((_, i) => [`class:${i}`, this.#chip(i)])),
     );
     this.axes.hidden = this.dimensions <= 2;
     this.pcaButton.setAttribute("aria-pressed", axes === "pca");
@@ -113,7 +118,9 @@ export class Plane {
       .filter(({ place }) => place.every(Number.isFinite))
       .map(({ name, place }) => `${name} at ${place.map(coordinate).join(", ")}`);
     const codes = `Codes of ${count(this.cloud.count)} images at step ${count(this.snapshot.step)}`;
-    return `${codes} on ${this.#names.join(" and ")}. Medians of the classes: ${places.join("; ")}.`;
+    const medians = `Medians of the classes: ${places.join("; ")}.`;
+    const names = this.#names;
+    return `${codes} on ${names.join(" and ")}. ${medians}${this.overlay.describe(names)}`;
   }
 
   close() {
@@ -216,6 +223,16 @@ export class Plane {
     return this.palette[label % this.palette.length];
   }
 
+  /** The colour of a class in the legend; no point has it where they show what the term sees. */
+  #chip(label) {
+    return this.#sight?.kind === "points" ? this.theme.muted : this.#color(label);
+  }
+
+  /** What the term sees, where that is to be drawn. */
+  get #sight() {
+    return this.chosen.sees ? this.cloud.sight : null;
+  }
+
   /** Call `visit(i, x, y)` with the pixels of every code in view. */
   #eachShown(frame, visit) {
     const { points, labels, splits } = this.cloud;
@@ -234,8 +251,9 @@ export class Plane {
   // Drawing.
 
   #draw(context, ratio) {
-    const { theme, cloud } = this;
+    const { theme, cloud, overlay } = this;
     const frame = this.#frame;
+    const sight = this.#sight;
     const { left, right, bottom } = frame.box;
     const flat = frame.axes > 1;
     drawAxes(context, frame, this.#names, theme);
@@ -243,16 +261,27 @@ export class Plane {
     context.beginPath();
     context.rect(left, 0, right - left, bottom);
     context.clip();
+    if (sight) overlay.drawBehind(context, frame, sight);
     if (!flat) drawDensity(context, frame, cloud, this.#shows("prior"), theme);
-    const none = this.classes.length;
-    const colors = [...this.classes.map((_, i) => this.#color(i)), theme.muted];
+    const { colors, of } = (sight && overlay.shades(sight)) ?? this.#inks;
     this.dots.draw(context, ratio, cloud.count, colors, (paint) =>
-      this.#eachShown(frame, (i, x, y) => paint(x, y, cloud.labels[i] < 0 ? none : cloud.labels[i])),
+      this.#eachShown(frame, (i, x, y) => paint(x, y, of(i))),
     );
+    if (sight) overlay.drawAbove(context, sight, (visit) => this.#eachShown(frame, visit));
     if (flat && this.#shows("prior")) drawCircles(context, frame, theme);
     drawNames(context, frame, cloud, this.#shownNames, theme);
     context.restore();
-    this.surface.canvas.dataset.reach = frame.view.reach.toFixed(2);
+    overlay.explain(sight, frame.axes);
+    const { dataset } = this.surface.canvas;
+    dataset.reach = frame.view.reach.toFixed(2);
+    dataset.sees = sight?.term ?? "";
+  }
+
+  /** The classes' colours, and the index of that of point i. */
+  get #inks() {
+    const colors = [...this.classes.map((_, i) => this.#color(i)), this.theme.muted];
+    const { labels } = this.cloud;
+    return { colors, of: (i) => (labels[i] < 0 ? colors.length - 1 : labels[i]) };
   }
 
   /** The classes' names; null for those that are hidden. */

@@ -2,7 +2,7 @@
 
 import { count, number, tick } from "./format.js";
 import { place } from "./history.js";
-import { LINEAR, Scale, logarithmic, roundTicks } from "./scale.js";
+import { LINEAR, Scale, logarithmic } from "./scale.js";
 import { line } from "./surface.js";
 
 const LEFT = 38; // px for the values' axis
@@ -12,6 +12,7 @@ const FOOT = 18; // px for the steps' axis
 const BETWEEN = 14;
 const WIDE = 400; // px from which on the total stands beside its parts instead of above them
 const DASH = [4, 3];
+const KEY = 14; // px of line before a value, which says whose it is
 const BEGINNING = 0.04; // share of the steps that may lie outside of a plot's range
 const FEW = 20; // rows from which on they do
 
@@ -116,7 +117,8 @@ export function drawPlot(context, plot, theme) {
   context.restore();
 }
 
-function drawValues(context, { box, y }, theme) {
+/** Lines across the plot at round values, with their numbers. */
+export function drawValues(context, { box, y }, theme) {
   const { left, right, top, bottom } = box;
   const { values, step } = y.ticks(Math.max(3, (bottom - top) / 32));
   context.font = theme.face(11);
@@ -137,19 +139,26 @@ function drawValues(context, { box, y }, theme) {
   line(context, left, bottom + 0.5, right, bottom + 0.5);
 }
 
-function drawSteps(context, { box, x }, theme) {
+/**
+ * The axis below a plot: of steps, unless it has another `title`, a way to `write` its values, and
+ * `ticks` of its own.
+ */
+export function drawSteps(context, { box, x }, theme, { title = "step", write = count, ticks } = {}) {
   const { left, right, bottom } = box;
+  context.font = theme.face(11);
+  context.fillStyle = theme.muted;
+  context.lineWidth = 1;
   context.textBaseline = "top";
   context.textAlign = "right";
-  context.fillText("step", right, bottom + 5);
-  const room = right - context.measureText("step").width - 4;
+  context.fillText(title, right, bottom + 5);
+  const end = right - context.measureText(title).width - 4;
   context.textAlign = "center";
   context.strokeStyle = theme.line;
-  for (const value of roundTicks(x.low, x.high, (right - left) / 48).values) {
-    const text = count(value);
+  for (const value of ticks ?? x.ticks((right - left) / 48).values) {
+    const text = write(value);
     const middle = x.at(value);
     line(context, Math.round(middle) + 0.5, bottom, Math.round(middle) + 0.5, bottom + 3);
-    if (middle + context.measureText(text).width / 2 < room) {
+    if (middle + context.measureText(text).width / 2 < end) {
       context.fillText(text, middle, bottom + 5);
     }
   }
@@ -159,26 +168,28 @@ function drawSteps(context, { box, x }, theme) {
 export function drawHead(context, { label, unit, index, box, lines }, theme, cursor) {
   const base = box.top - 8;
   const color = theme.quantity(index);
+  const names = versions(label, "(q(z), p(z))");
+  let left = box.left - LEFT + 2;
   let { right } = box;
   context.textBaseline = "alphabetic";
   context.textAlign = "right";
+  context.font = theme.face(12, 600);
+  const room = right - left - context.measureText(names[2]).width;
   context.font = theme.face(11.5, 600);
   context.fillStyle = theme.text;
   context.strokeStyle = color;
   context.lineWidth = 2;
-  for (const { split, steps, values } of [...lines].reverse()) {
-    const text = number(values[place(steps, cursor)]);
+  for (const { split, text, width } of readings(context, lines, cursor, room)) {
     context.fillText(text, right, base);
-    right -= Math.max(context.measureText(text).width, 26) + 5;
+    right -= width + 5;
     context.setLineDash(split === "train" ? [] : DASH);
-    line(context, right - 14, base - 4, right, base - 4);
+    line(context, right - KEY, base - 4, right, base - 4);
     context.setLineDash([]);
-    right -= 22;
+    right -= KEY + 8;
   }
   context.textAlign = "left";
-  let left = box.left - LEFT + 2;
   const texts = [
-    [theme.face(12, 600), color, versions(label, "(q(z), p(z))")],
+    [theme.face(12, 600), color, names],
     [theme.face(11), theme.muted, [unit, unit.replace(" per image", "")]],
   ];
   for (const [font, ink, choice] of texts) {
@@ -188,6 +199,18 @@ export function drawHead(context, { label, unit, index, box, lines }, theme, cur
     context.fillText(text, left, base);
     left += context.measureText(text).width + 6;
   }
+}
+
+/** The values at `cursor`, from the right, with three digits or, without the `room`, with two. */
+function readings(context, lines, cursor, room) {
+  const written = (digits) =>
+    [...lines].reverse().map(({ split, steps, values }) => {
+      const text = number(values[place(steps, cursor)], digits);
+      return { split, text, width: Math.max(context.measureText(text).width, 26) };
+    });
+  const exact = written(3);
+  const taken = exact.reduce((sum, { width }) => sum + width + KEY + 13, 0);
+  return taken < room ? exact : written(2);
 }
 
 /** A label at full length, without its `dispensable` end, set tightly, and cut more and more. */
@@ -220,7 +243,8 @@ export function drawCursor(context, { index, box, lines, x, y, last }, theme, cu
   if (last) drawStep(context, cursor, middle, box, theme);
 }
 
-function drawStep(context, step, middle, { left, right, bottom }, theme) {
+/** The step pointed at, below its plot. */
+export function drawStep(context, step, middle, { left, right, bottom }, theme) {
   context.font = theme.face(11, 600);
   const half = context.measureText(count(step)).width / 2 + 5;
   const x = Math.min(Math.max(middle, left + half), right - half);
@@ -244,7 +268,7 @@ function dot(context, x, y) {
  * Add a curve to the path. Where a pixel holds many points, their smallest and largest stand for
  * them: the picture is the same, and its cost does not grow with the run.
  */
-function trace(context, steps, values, from, to, x, y) {
+export function trace(context, steps, values, from, to, x, y) {
   const crowded = to - from > 3 * (x.end - x.start);
   let pen = false;
   let [column, low, high] = [NaN, 0, 0];

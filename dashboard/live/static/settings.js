@@ -2,7 +2,7 @@
 
 const blank = () => ({
   curves: { range: null, log: false, hidden: [] },
-  plane: { view: null, axes: "pca", hidden: [] },
+  plane: { view: null, axes: "pca", hidden: [], sees: false },
 });
 
 export class Settings {

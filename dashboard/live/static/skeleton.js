@@ -15,6 +15,7 @@ const HELP = {
     class stands at its median.</p>
     <p>The dashed circles are the prior p(z) = N(0, I) at 1σ and 2σ. Where the cloud of all codes,
     the aggregated posterior q(z), matches the prior, samples look like data.</p>
+    <p class="sight" hidden><b></b><span></span></p>
     <p>Drag to move, turn the wheel to zoom, double-click for all of it. Keys: arrows, + −, 0.</p>`,
   pairs: `
     <p><b>x</b>: images that were not trained on. <b>x̂</b>: the same after being encoded to the mean
@@ -39,6 +40,29 @@ const panel = (name, title, tools, stage, foot = "") => `
   </section>`;
 
 const canvas = (label, keys = "") => `<canvas role="img" aria-label="${label}" ${keys}></canvas>`;
+
+/** What the colours, arrows and histograms of the plane's overlay mean. */
+const KEY = `
+  <div class="key" aria-hidden="true" hidden>
+    <div data-for="field">
+      <p><span class="low"></span><i class="ramp"></i><span class="high"></span></p>
+      <p><span>too few</span><span>too many codes</span></p>
+    </div>
+    <div data-for="flow">
+      <p>
+        <svg viewBox="0 0 34 10"><path d="M2 5H32M27.5 2.3L32 5L27.5 7.7" /></svg>
+        <span class="length"></span>
+      </p>
+    </div>
+    <div data-for="scores">
+      <p class="bound"></p>
+      <svg viewBox="0 0 100 100" preserveAspectRatio="none">
+        <path class="together" /><path class="apart" />
+      </svg>
+      <p><span class="least"></span><span>t</span><span class="most"></span></p>
+      <p class="names"><span><i></i> (x, z) together</span><span><i></i> apart</span></p>
+    </div>
+  </div>`;
 
 const RESET = `<button type="button" class="tool reset" disabled>Show all</button>`;
 const STAMP = `<span class="stamp"></span>`;
@@ -70,9 +94,11 @@ export const SKELETON = `
          <button type="button" class="tool pca" aria-pressed="true">PCA</button>
          <select class="tool" aria-label="Axis across"></select>
          <select class="tool" aria-label="Axis up"></select>
-       </span>${STAMP}`,
+       </span>
+       <button type="button" class="tool sees" aria-pressed="false" hidden
+         ><span>what </span><b></b><span> sees</span></button>${STAMP}`,
       `${canvas("Latent plane", 'tabindex="0"')}${RESET}
-       <p class="hint" hidden></p><div class="tip" aria-hidden="true" hidden></div>`,
+       ${KEY}<p class="hint" hidden></p><div class="tip" aria-hidden="true" hidden></div>`,
       '<div class="legend" role="group" aria-label="Codes shown"></div>',
     )}
     ${panel("pairs", "Unseen digits, and what comes back", STAMP, canvas("Reconstructions"))}

@@ -8,6 +8,9 @@ const TERMS = {
   dark: ["#b3a2e0", "#e0b04a", "#63c3d1", "#d69a86"],
 };
 
+/** Blue and red that stay apart for every colour vision: too little and too much of something. */
+const SIDES = { light: [[33, 102, 172], [178, 24, 43]], dark: [[103, 169, 207], [244, 109, 97]] };
+
 export class Theme {
   constructor(element) {
     this.element = element;
@@ -23,8 +26,10 @@ export class Theme {
     this.ink = rgb(variable("text-color", "#31333f"));
     this.paper = rgb(variable("background-color", "#ffffff"));
     this.dark = luminance(this.paper) < luminance(this.ink);
+    const scheme = this.dark ? "dark" : "light";
     this.alarm = this.dark ? "#e5a50a" : "#b35900";
-    this.terms = TERMS[this.dark ? "dark" : "light"];
+    this.terms = TERMS[scheme];
+    [this.few, this.many] = SIDES[scheme];
     this.text = css(this.ink);
     this.background = css(this.paper);
     this.muted = css(mix(this.paper, this.ink, 0.66));
@@ -59,6 +64,6 @@ export function rgb(color) {
 
 export const mix = (a, b, share) => a.map((value, i) => Math.round(value + (b[i] - value) * share));
 
-const css = ([r, g, b]) => `rgb(${r} ${g} ${b})`;
+export const css = ([r, g, b]) => `rgb(${r} ${g} ${b})`;
 
 const luminance = ([r, g, b]) => 0.2126 * r + 0.7152 * g + 0.0722 * b;

@@ -4,6 +4,7 @@ import { Curves } from "./curves.js";
 import { Feed } from "./feed.js";
 import { count } from "./format.js";
 import { Gallery } from "./gallery.js";
+import { placeHelp } from "./help.js";
 import { History } from "./history.js";
 import { Plane } from "./plane.js";
 import { Settings } from "./settings.js";
@@ -15,7 +16,6 @@ const DESCRIBE = 2000; // ms between changes of the text that screen readers fin
 const LOWEST = 560; // px
 const HIGHEST = 1100;
 const STACKED = 640; // px of width up to which the style sheet stacks the panels
-const HELP_WIDTH = 300; // px, as in the style sheet
 const MARGIN = 16; // px that the view leaves free at the window's bottom
 const HINTS = {
   none: "Press Train to watch the encoder find the digits.",
@@ -70,7 +70,7 @@ export class View {
       this.#refresh();
     };
     window.addEventListener("resize", this.onresize);
-    this.#placeHelp();
+    placeHelp(root);
   }
 
   /**
@@ -207,21 +207,6 @@ export class View {
     if (this.fitted === height) return;
     this.fitted = height;
     this.root.style.setProperty("--height", height);
-  }
-
-  /** Open each help text beside its button: below it, or above it in the window's lower half. */
-  #placeHelp() {
-    for (const button of this.root.querySelectorAll(".help")) {
-      const help = button.popoverTargetElement;
-      help.onbeforetoggle = () => {
-        const { left, top, bottom } = button.getBoundingClientRect();
-        const { innerWidth, innerHeight } = window;
-        const below = top < innerHeight / 2;
-        help.style.left = `${Math.max(8, Math.min(left - 8, innerWidth - HELP_WIDTH - 8))}px`;
-        help.style.top = below ? `${bottom + 6}px` : "auto";
-        help.style.bottom = below ? "auto" : `${innerHeight - top + 6}px`;
-      };
-    }
   }
 }
 

@@ -1,0 +1,123 @@
+"""What was measured of the runs that are compared, and whether it compares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from dashboard import words
+from dashboard.comparison import CODES, Entry, last, quantities
+from dashboard.tables import Cell, Column, Row, Table
+from infovae_core.metrics import METRICS
+
+DECIDING = {  # what must agree for distortions to mean the same
+    "data set": ("data", "name"),
+    "binarisation": ("data", "binarize"),
+    "likelihood": ("model", "likelihood"),
+    "σ of the likelihood": ("model", "sigma"),
+}
+LIKEWISE = (
+    "distortion",
+    "rate",
+)  # logged as they are measured; other terms are the objective's own
+
+
+def table(compared: Sequence[Entry]) -> Table:
+    """What was measured of the runs, and for the rest what they logged last of held-out images.
+
+    Of the facts about the runs, those that all share are left out; see `common`.
+    """
+    measured = {entry: entry.run.evaluation for entry in compared}
+    columns = [
+        Column(m.name, m.title, m.unit, m.better, m.symbol, m.help)
+        for m in METRICS.values()
+        if any(m.name in found for found in measured.values())
+    ]
+    known = sorted(quantities(compared).items(), key=lambda item: not _same(item[0]))
+    logged = [
+        Column(f"logged_{key}", f"{label}, last logged", unit, *_judged(key))
+        for key, (label, unit) in known  # what does not hang on the objective comes first
+        if not all(_same(key) in found for found in measured.values())
+    ]
+    facts = [_facts(entry) for entry in compared]
+    shared = common(compared)
+    return Table(
+        [*columns, *logged],
+        [
+            Row(
+                entry.name,
+                {name: fact for name, fact in said.items() if name not in shared},
+                _measured(entry, measured[entry]) | _logged(entry),
+            )
+            for entry, said in zip(compared, facts, strict=True)
+        ],
+    )
+
+
+def common(compared: Sequence[Entry]) -> dict[str, str]:
+    """The facts that are the same for all runs, where there are several; never the objective."""
+    first, *others = (_facts(entry) for entry in compared)
+    return {
+        name: fact
+        for name, fact in first.items()
+        if name != "Objective" and others and all(other.get(name) == fact for other in others)
+    }
+
+
+def _facts(entry: Entry) -> dict[str, str]:
+    config, status = _config(entry), entry.summary.status
+    data, model = config.get("data", {}), config.get("model", {})
+    done = status["epoch"]
+    facts = {
+        "Objective": entry.settings,
+        "Data": entry.summary.data,
+        "Training images": data.get("limit"),
+        "Network": model.get("network"),
+        "d": model.get("latent_dim"),
+        "Likelihood": model.get("likelihood"),
+        "Seed": config.get("training", {}).get("seed"),
+        "Epochs": None if done is None else words.number(done),
+    }
+    return {name: str(fact) for name, fact in facts.items() if fact is not None}
+
+
+def _measured(entry: Entry, found: Mapping[str, Mapping[str, Any]]) -> dict[str, Cell]:
+    step = entry.summary.status["step"]
+    return {
+        name: Cell(
+            **{part: record[part] for part in ("value", "error", "low", "high", "cap", "note")},
+            stale=None not in (step, record["step"]) and record["step"] < step,
+        )
+        for name, record in found.items()
+    }
+
+
+def _logged(entry: Entry) -> dict[str, Cell]:
+    return {f"logged_{key}": Cell(value) for key, value in last(entry).items()}
+
+
+def _same(key: str) -> str:
+    """The metric that measures what was logged under `key`, or ""."""
+    split, _, name = key.rpartition(":")
+    return name if split == CODES or name in LIKEWISE else ""
+
+
+def _judged(key: str) -> list[Any]:
+    """Where the better values of a logged quantity lie, its symbol and its help, if it has some."""
+    metric = METRICS.get(_same(key))
+    return [metric.better, metric.symbol, metric.help] if metric else []
+
+
+def disagreements(compared: Iterable[Entry]) -> list[str]:
+    """In which respects the runs differ that must agree for D and the ELBO to be comparable."""
+    configs = [_config(entry) for entry in compared]
+    return [
+        what
+        for what, (section, field) in DECIDING.items()
+        if len({str(config.get(section, {}).get(field)) for config in configs}) > 1
+    ]
+
+
+def _config(entry: Entry) -> Mapping[str, Any]:
+    config = {} if entry.summary.problem else entry.run.config
+    return {name: part for name, part in config.items() if isinstance(part, dict)}

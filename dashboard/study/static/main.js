@@ -1,0 +1,8 @@
+/** Entry: a study of estimators. */
+
+import { mounting, styleFrom } from "../live/mounting.js";
+import { Study } from "./study.js";
+
+const styles = ["../live/live.css", "study.css"].map((name) => styleFrom(name, import.meta.url));
+
+export const mount = mounting(Study, await Promise.all(styles));

@@ -1,0 +1,246 @@
+"""The table of metrics: a row for each run, a column for each metric, and how it is exported.
+
+What it takes are strings and numbers, what it gives is text.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from dashboard import words
+
+Better = Literal["higher", "lower", "zero"]
+
+RANK: dict[Better, Callable[[float], float]] = {  # the best value has the largest
+    "higher": lambda value: value,
+    "lower": lambda value: -value,
+    "zero": lambda value: -abs(value),
+}
+NEAR_CAP = 0.98  # of its cap; an estimate from there on says little about the truth
+SHORT = {  # units as heads of columns write them, where that is not in full
+    "nats per image": "nats",
+    "bits per dimension": "bits",
+    "squared kernel distance": "",  # the title says so
+    "squared Stein discrepancy": "",
+    "units": "",
+}
+ESCAPES = {c: rf"\{c}" for c in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+}
+SYMBOLS = {  # that pdflatex does not know as they are
+    "α": r"$\alpha$",
+    "β": r"$\beta$",
+    "λ": r"$\lambda$",
+    "σ": r"$\sigma$",
+    "χ": r"$\chi$",
+    "‖": r"$\|$",
+    "−": "$-$",
+    "²": "$^2$",
+}
+SIGNS = {"−": "-", "±": r"\pm", "⊤": r"\top", "*": r"^*"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A quantity that the table compares."""
+
+    name: str
+    title: str
+    unit: str = ""
+    better: Better | None = None
+    symbol: str = ""  # LaTeX
+    help: str = ""
+
+    @property
+    def head(self) -> str:
+        """Title and unit; nats and bits are per image and per dimension, and the help says so."""
+        unit = SHORT.get(self.unit, self.unit)
+        return f"{self.title} ({unit})" if unit else self.title
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A measured value, as far as it is known."""
+
+    value: float | None = None
+    error: float | None = None  # standard error
+    low: float | None = None
+    high: float | None = None
+    cap: float | None = None
+    note: str = ""
+    stale: bool = False  # the run has been trained on since
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a number."""
+        return self.value is not None and math.isfinite(self.value)
+
+    @property
+    def capped(self) -> bool:
+        """Whether the estimator is about as high as it can get, wherever the truth may be."""
+        return self.known and self.cap is not None and self.value >= NEAR_CAP * self.cap
+
+    def __str__(self) -> str:
+        """Value ± standard error, or value [low, high]; ⊤ where the cap binds, * where stale."""
+        if not self.known:
+            return "–"
+        text = number(self.value)
+        if self.error:
+            text = with_error(self.value, self.error)
+        elif None not in (self.low, self.high) and self.low < self.high:
+            text = f"{text} [{number(self.low)}, {number(self.high)}]"
+        return f"{text}{' ⊤' if self.capped else ''}{'*' if self.stale else ''}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A run: what it is, and its cells by the name of the column."""
+
+    name: str
+    facts: Mapping[str, str]  # objective, data and whatever else is said before the metrics
+    cells: Mapping[str, Cell] = field(default_factory=dict)
+
+    def cell(self, column: Column) -> Cell:
+        """The cell of a column; empty where nothing was measured."""
+        return self.cells.get(column.name, Cell())
+
+
+@dataclass(frozen=True)
+class Table:
+    """Runs and columns in the order in which they are shown."""
+
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+
+    def best(self, column: Column) -> set[int]:
+        """The rows whose value is the best of a column; none where nothing is worse or better."""
+        if column.better is None:
+            return set()
+        rank = RANK[column.better]
+        ranks = {i: rank(c.value) for i, r in enumerate(self.rows) if (c := r.cell(column)).known}
+        if not ranks or min(ranks.values()) == max(ranks.values()):
+            return set()
+        return {i for i, value in ranks.items() if value == max(ranks.values())}
+
+    @property
+    def facts(self) -> list[str]:
+        """What is said of some run before its metrics."""
+        return list(dict.fromkeys(name for row in self.rows for name in row.facts))
+
+    def without(self, names: Container[str]) -> Table:
+        """The table without the columns called so."""
+        return replace(self, columns=[c for c in self.columns if c.name not in names])
+
+    def notes(self) -> list[tuple[str, str, str]]:
+        """What estimates leave out: titles of columns, names of runs, and the note they share."""
+        found: dict[str, tuple[list[str], list[str]]] = {}
+        for column in self.columns:
+            for row in self.rows:
+                if note := row.cell(column).note:
+                    titles, names = found.setdefault(note, ([], []))
+                    titles.append(column.title)
+                    names.append(row.name)
+        return [
+            (", ".join(dict.fromkeys(titles)), ", ".join(dict.fromkeys(names)), note)
+            for note, (titles, names) in found.items()
+        ]
+
+
+def number(value: float) -> str:
+    """Three significant digits, zeros included, so that a column reads well."""
+    if abs(value) < 1000:
+        return f"{value:#.3g}".rstrip(".").replace("-", "−")
+    return words.number(value)
+
+
+def with_error(value: float, error: float) -> str:
+    """A value and its standard error, two digits of the error and as many decimals of the value."""
+    decimals = min(max(1 - math.floor(math.log10(error)), 0), 7)
+    return f"{value:,.{decimals}f} ± {error:,.{decimals}f}".replace("-", "−")
+
+
+# As text for other programs.
+
+
+def to_csv(table: Table) -> str:
+    """Comma-separated values with all their digits, the error and the bounds beside each."""
+    shown = [(column, part) for column in table.columns for part in _parts(table, column)]
+    heads = [c.head if part == "value" else f"{c.head}: {part}" for c, part in shown]
+    out = io.StringIO()
+    write = csv.writer(out, lineterminator="\n").writerow
+    write(["Run", *table.facts, *heads])
+    for row, said in zip(table.rows, _said(table), strict=True):
+        write([*map(_inert, said), *(getattr(row.cell(column), part) for column, part in shown)])
+    return out.getvalue()
+
+
+def to_markdown(table: Table) -> str:
+    """A table as GitHub writes it; the best of a column is bold."""
+    lines = [["Run", *table.facts, *(column.head for column in table.columns)]]
+    lines.append(["---"] * (1 + len(table.facts)) + ["---:"] * len(table.columns))
+    for i, said in enumerate(_said(table)):
+        cells = (
+            f"**{text}**" if i in table.best(column) else text
+            for column in table.columns
+            for text in [_in_markdown(str(table.rows[i].cell(column)))]
+        )
+        lines.append([*map(_in_markdown, said), *cells])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def to_latex(table: Table) -> str:
+    """A tabular for the package booktabs; the best of a column is bold."""
+    heads = ["Run", *table.facts, *(column.head for column in table.columns)]
+    lines = [" & ".join(map(in_latex, heads))]
+    for i, said in enumerate(_said(table)):
+        cells = (_number(table.rows[i].cell(c), i in table.best(c)) for c in table.columns)
+        lines.append(" & ".join([*map(in_latex, said), *cells]))
+    first, *others = (f"{line} \\\\" for line in lines)
+    kinds = "l" * (1 + len(table.facts)) + "r" * len(table.columns)
+    begin = [rf"\begin{{tabular}}{{{kinds}}}", r"\toprule", first, r"\midrule"]
+    return "\n".join([*begin, *others, r"\bottomrule", r"\end{tabular}", ""])
+
+
+def in_latex(text: str) -> str:
+    """Text as LaTeX shows it."""
+    return "".join(ESCAPES.get(c, SYMBOLS.get(c, c)) for c in text)
+
+
+def _number(cell: Cell, best: bool) -> str:
+    """A cell in LaTeX's mathematics."""
+    if not cell.known:
+        return "--"
+    text = re.sub(r",(?=\d)", "{,}", str(cell))
+    for sign, command in SIGNS.items():
+        text = text.replace(sign, command)
+    return rf"$\mathbf{{{text}}}$" if best else f"${text}$"
+
+
+def _said(table: Table) -> Iterator[list[str]]:
+    """What stands before the metrics, row by row."""
+    for row in table.rows:
+        yield [row.name, *(row.facts.get(name, "") for name in table.facts)]
+
+
+def _parts(table: Table, column: Column) -> list[str]:
+    """The value, and of its error, bounds and cap those that some run has."""
+    cells = [row.cell(column) for row in table.rows]
+    parts = ("error", "low", "high", "cap")
+    return ["value", *(p for p in parts if any(getattr(c, p) is not None for c in cells))]
+
+
+def _in_markdown(text: str) -> str:
+    return re.sub(r"([\\`*_{}\[\]<>#|~$])", r"\\\1", " ".join(text.split()))
+
+
+def _inert(text: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text

@@ -1,0 +1,247 @@
+"""Runs side by side: their metrics, their codes, their curves, what they pay and what they get."""
+
+import streamlit as st
+
+from dashboard import (
+    comparison,
+    contenders,
+    evaluations,
+    experiments,
+    grid,
+    planes,
+    scores,
+    state,
+    tables,
+    words,
+)
+from dashboard.figures import compare as figures
+from infovae_core import runs
+from infovae_core.config import RunConfig
+
+CHOSEN, FORM, LEFT_OUT = "compare.runs", "compare.form", "compare.left out"
+MOST = 12  # runs at once: as many as there are markers
+EXPORTS = {
+    "CSV": (tables.to_csv, "csv"),
+    "LaTeX": (tables.to_latex, "tex"),
+    "Markdown": (tables.to_markdown, "md"),
+}
+MARKS = (
+    "★ best of its column · ⊤ as high as its estimator can get · * the run was trained on since · "
+    "± standard error, [ ] 95 % interval; nats are per image"
+)
+
+root = runs.default_root()
+state.settle("compare")
+
+
+def train(configs: list[RunConfig]) -> None:
+    """Queue them, and compare them from now on; a second click says nothing new."""
+    newest = next(iter(runs.list_runs(root)), None)
+    if not state.just_started(newest, configs[-1]):
+        created = state.attempt(experiments.launch, root, configs)
+        st.session_state[CHOSEN] = [run.id for run in created or []]
+        st.session_state[FORM] = not created
+
+
+def figure(drawn: object, name: str, alt: str) -> None:
+    """A figure, and a button that saves it as a page of its own."""
+    picture = st.session_state.get("compare.picture") or "svg"
+    st.plotly_chart(drawn, key=name, config=figures.camera(name, picture), alt=alt)
+    save("HTML", lambda: figures.html(drawn, name, alt), f"{name}.html")
+
+
+def save(label: str, content: object, name: str) -> None:
+    """A button that saves a file."""
+    icon = ":material/download:"
+    st.download_button(
+        label, content, name, key=f"save.{name}", on_click="ignore", type="tertiary", icon=icon
+    )
+
+
+absent = state.runs_in_view(root, CHOSEN, MOST)
+listed = comparison.choices(state.summaries(root))
+ids = st.multiselect(
+    "Runs to compare",
+    list(listed),
+    key=CHOSEN,
+    format_func=lambda id: listed.get(id, id),
+    max_selections=MOST,
+    placeholder="Choose by label, objective or data" if listed else "No runs yet",
+    disabled=not listed,
+)
+state.view_runs(ids)
+state.say_refusal()
+if absent:
+    names = ", ".join(words.plain(words.short(id, 60)) for id in absent)
+    st.warning(f"Deleted, or in another folder: {names}.", icon=":material/search_off:")
+if not ids:
+    st.info(
+        "Choose runs above, or train several objectives now: they appear here while they train.",
+        icon=":material/compare_arrows:",
+    )
+with st.expander(
+    "Train objectives on the same data, seed and batches",
+    expanded=not ids,
+    icon=":material/model_training:",
+    key=FORM,
+    on_change="rerun",
+) as form:
+    if form.open:
+        contenders.draw(root, ids, train)
+if not ids:
+    st.stop()
+
+chosen = [runs.Run(root / id) for id in ids]
+compared = comparison.entries(chosen)
+busy = bool(evaluations.bars(compared))
+following = busy and st.session_state.get("compare.follow", True)
+
+
+@st.fragment(run_every=1 if busy else None)
+def progress() -> None:
+    """How far the runs are that train, wait or are evaluated; the page runs again after that."""
+    if not evaluations.progress(comparison.entries(chosen)) and busy:
+        st.rerun()
+
+
+@st.fragment(run_every=3 if busy else None)
+def metrics() -> None:
+    """The table, and its exports."""
+    compared = comparison.entries(chosen)
+    everything = scores.table(compared)
+    table = everything.without(st.session_state.get(LEFT_OUT, ()))
+    grid.show(table, [entry.look for entry in compared], key="table")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(MARKS)
+        with st.popover("Columns", type="tertiary"):
+            titles = {column.name: column.head for column in everything.columns}
+            st.pills(
+                "Leave out, also of what is saved",
+                list(titles),
+                selection_mode="multi",
+                key=LEFT_OUT,
+                format_func=lambda name: titles.get(name, name),
+                persist_state="session",
+            )
+        for name, (write, ending) in EXPORTS.items():
+            save(name, write(table), f"comparison.{ending}")
+    if notes := table.notes():
+        with st.expander("What the numbers leave out", type="compact"):
+            for titles, names, note in notes:
+                st.markdown(
+                    f":small[**{words.plain(titles)}** ({words.plain(names)}): {words.plain(note)}]"
+                )
+
+
+@st.fragment(run_every=5 if following else None)
+def curves() -> None:
+    """A quantity over time."""
+    compared = comparison.entries(chosen)
+    known = comparison.quantities(compared)
+    if not known:
+        st.info("Nothing logged yet.", icon=":material/hourglass_empty:")
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        quantity = st.selectbox(
+            "Quantity",
+            list(known),
+            key="compare.quantity",
+            format_func=lambda name: known[name][0],
+            width=300,
+        )
+        clocks = list(comparison.CLOCKS)
+        clock = st.segmented_control(
+            "Over", clocks, default="epoch", key="compare.clock", required=True
+        )
+        splits = st.segmented_control(
+            "Images",
+            comparison.SPLITS,
+            default=comparison.SPLITS,
+            selection_mode="multi",
+            key="compare.splits",
+        )
+        logarithmic = st.toggle(
+            "Logarithmic", key="compare.log", help="Values at or below 0 are left out."
+        )
+    label, unit = known[quantity]
+    figure(
+        figures.over_time(
+            comparison.curves(compared, quantity, clock, splits),
+            label=label,
+            unit=unit,
+            clock=comparison.CLOCKS[clock],
+            logarithmic=logarithmic,
+        ),
+        "curves",
+        f"{label} of {len(compared)} runs over {comparison.CLOCKS[clock]}",
+    )
+
+
+@st.fragment(run_every=5 if following else None)
+def balances() -> None:
+    """What is paid against what is got."""
+    compared = comparison.entries(chosen)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        paths = comparison.paths(compared, "rate", "distortion")
+        alt = f"Distortion against rate: {comparison.ends(paths)}"
+        figure(figures.rate_distortion(paths), "rate-distortion", alt)
+    with right:
+        points = comparison.surgery(compared)
+        if points:
+            alt = f"Mutual information against marginal KL: {comparison.ends(points)}"
+            figure(figures.information(points), "information", alt)
+        else:
+            st.info(
+                "Nothing known of $I(x; z)$ and $\\mathrm{KL}(q(z)\\,\\|\\,p(z))$ yet: press "
+                "Evaluate.",
+                icon=":material/straighten:",
+            )
+
+
+progress()
+if busy:
+    st.toggle(
+        "Draw the figures anew as runs go on",
+        value=True,
+        key="compare.follow",
+        persist_state="session",
+        help="Turn it off to keep a zoom.",
+    )
+evaluations.say_failures(compared)
+with st.container(horizontal=True, vertical_alignment="center"):
+    st.markdown("#### Metrics on held-out images", width="content")
+    evaluations.draw(compared)
+if shared := " · ".join(f"{name} {fact}" for name, fact in scores.common(compared).items()):
+    st.caption(words.plain(f"All runs: {shared}"))
+if differing := scores.disagreements(compared):
+    st.warning(
+        f"The runs differ in {' and '.join(differing)}: their distortions and likelihoods do not "
+        "compare.",
+        icon=":material/balance:",
+    )
+metrics()
+st.markdown("#### Where the encoders put the same images")
+planes.show(compared, key="planes")
+save(
+    "HTML",
+    lambda: figures.html(figures.codes(comparison.clouds(compared)), "codes", "Latent planes"),
+    "codes.html",
+)
+st.markdown("#### Over time")
+curves()
+st.markdown(
+    "#### What is paid, and what for",
+    help=r"Left: $\mathrm{ELBO} = -(D + R)$ is the same along a dotted line. Right: the rate pays "
+    r"for information and for the mismatch of all codes with the prior, "
+    r"$R = I(x; z) + \mathrm{KL}(q(z)\,\|\,p(z))$, which is the same along a dotted line.",
+)
+balances()
+st.segmented_control(
+    "The camera above a figure saves it as",
+    ["svg", "png"],
+    default="svg",
+    key="compare.picture",
+    required=True,
+    format_func=str.upper,
+)

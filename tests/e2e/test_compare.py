@@ -1,0 +1,110 @@
+"""Runs side by side in a real browser: what is marked in one latent plane is marked in all."""
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from infovae_core import runs
+from infovae_core.config import RunConfig
+from infovae_core.objectives import VAE, BetaVAE
+from tests import fakes
+from tests.e2e.conftest import PATIENCE
+
+LEFT, RIGHT, TOP, BOTTOM = 30, 6, 6, 18  # px of a plane that its axes take, as in frame.js
+
+
+def codes(seed):
+    """A snapshot with its images in an order of its own, and no code near an axis."""
+    arrays = fakes.snapshot(seed=seed, count=120)
+    arrays["mean"] += 0.1 * np.sign(arrays["mean"])
+    order = np.random.default_rng(seed).permutation(120)
+    return arrays | {
+        name: arrays[name][order] for name in ("mean", "std", "label", "split", "index")
+    }
+
+
+@pytest.fixture
+def compared(root):
+    """Two finished runs with their newest codes."""
+    made = []
+    for seed, objective in enumerate((VAE(), BetaVAE(beta=2))):
+        run = runs.create(root, RunConfig(objective=objective))
+        run.event("started", 0, about=fakes.about())
+        for step in (10, 20):
+            run.log(fakes.row(step, "test"))
+        arrays = codes(seed)
+        run.save_snapshot(20, arrays)
+        fakes.progress(run, 20, "finished")
+        made.append((run, arrays))
+    yield made
+    for run, _ in made:
+        run.delete()
+
+
+@pytest.fixture
+def planes(page, server, compared):
+    """The planes of both, with their codes drawn."""
+    address = f"{server}/compare?runs={','.join(run.id for run, _ in compared)}"
+    page.goto(address)
+    return seen(page)
+
+
+def seen(page):
+    expect(page.locator(".planes figure[data-snapshot='20']")).to_have_count(
+        2, timeout=3 * PATIENCE
+    )
+    return page.locator(".planes")
+
+
+def drag_over_the_quarter_above_right(planes, i):
+    """Box from the origin to the corner of a plane; how far it reaches across and up."""
+    planes.get_by_role("button", name="Box").click()
+    canvas = planes.locator("figure").nth(i).locator("canvas").first
+    canvas.scroll_into_view_if_needed()
+    box, reach = canvas.bounding_box(), float(canvas.get_attribute("data-reach"))
+    left, right = box["x"] + LEFT, box["x"] + box["width"] - RIGHT
+    top, bottom = box["y"] + TOP, box["y"] + box["height"] - BOTTOM
+    mouse = planes.page.mouse
+    mouse.move((left + right) / 2, (top + bottom) / 2)
+    mouse.down()
+    mouse.move(right - 1, top + 1, steps=3)
+    mouse.up()
+    return reach * (right - left) / (bottom - top), reach
+
+
+def inside(arrays, across, up):
+    """The images whose codes lie in that quarter."""
+    x, y = arrays["mean"].T
+    chosen = (x > 0) & (y > 0) & (x < across) & (y < up)
+    return {
+        f"{s}:{i}" for s, i in zip(arrays["split"][chosen], arrays["index"][chosen], strict=True)
+    }
+
+
+def test_what_is_selected_in_one_plane_is_marked_in_the_other(planes, compared):
+    held = {f"1:{index}" for index in compared[0][1]["shown"]}
+    for i, (_, arrays) in enumerate(compared):
+        expected = inside(arrays, *drag_over_the_quarter_above_right(planes, i))
+        expect(planes).to_have_attribute("data-selected", str(len(expected)))
+        assert set(planes.get_attribute("data-selection").split(",")) == expected
+        for canvas in planes.locator("figure canvas:first-child").all():
+            expect(canvas).to_have_attribute("data-marked", str(len(expected)))
+        assert set(planes.get_attribute("data-shown").split(",")) == expected & held
+        expect(planes.get_by_role("status")).to_contain_text(f"{len(expected)} images: ")
+    planes.get_by_role("button", name="Select none").click()
+    expect(planes).to_have_attribute("data-selected", "0")
+    planes.get_by_role("button", name="7", exact=True).press("Enter")
+    expect(planes).to_have_attribute("data-selected", "12")
+    expect(planes.get_by_role("status")).to_contain_text("12 images: 7 ×12.")
+
+
+def test_the_address_shows_the_same_elsewhere(planes, page, compared):
+    other = page.context.new_page()
+    other.goto(page.url)
+    names = seen(other).locator("figure .name").all_inner_texts()
+    assert names == ["VAE", "β-VAE β 2"]
+    for figure in ("curves", "rate-distortion"):
+        expect(other.locator(f".st-key-{figure} .js-plotly-plot")).to_be_visible(
+            timeout=3 * PATIENCE
+        )
+    other.close()

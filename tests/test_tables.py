@@ -1,0 +1,145 @@
+"""The table of metrics: which value is the best, how cells are written, what exports say."""
+
+import csv
+import io
+import re
+
+import pytest
+
+from dashboard import tables
+from dashboard.tables import Cell, Column, Row, Table
+
+NAN = float("nan")
+
+
+def column_of(values, better):
+    column = Column("m", "Metric", "nats per image", better)
+    rows = [Row(str(i), {}, {} if v is None else {"m": Cell(v)}) for i, v in enumerate(values)]
+    return Table([column], rows), column
+
+
+@pytest.mark.parametrize(
+    ("better", "values", "best"),
+    [
+        ("higher", [1.0, 3.0, 2.0], {1}),
+        ("lower", [1.0, 3.0, 2.0], {0}),
+        ("zero", [-3.0, 0.5, -0.25], {2}),
+        ("zero", [-0.5, 2.0, 0.5], {0, 2}),
+        ("higher", [2.0, None, 2.0, 1.0], {0, 2}),
+        ("higher", [NAN, 1.0, 2.0], {2}),
+        ("higher", [float("inf"), 1.0, 2.0], {2}),
+        ("lower", [2.0, 2.0], set()),
+        ("lower", [2.0, None], set()),
+        ("lower", [None, None], set()),
+        (None, [1.0, 2.0], set()),
+    ],
+)
+def test_the_best_of_a_column(better, values, best):
+    table, column = column_of(values, better)
+    assert table.best(column) == best
+
+
+@pytest.mark.parametrize(
+    ("cell", "text"),
+    [
+        (Cell(), "–"),
+        (Cell(NAN), "–"),
+        (Cell(22.0), "22.0"),
+        (Cell(-0.00012345), "−0.000123"),
+        (Cell(100.0), "100"),
+        (Cell(12345.6), "12,346"),
+        (Cell(-82.9612, error=0.3121), "−82.96 ± 0.31"),
+        (Cell(1234.5, error=12.3), "1,234 ± 12"),
+        (Cell(0.00211, error=0.00042, low=1, high=2), "0.00211 ± 0.00042"),
+        (Cell(2.0, error=0.0), "2.00"),
+        (Cell(2.0, low=1.5, high=2.25), "2.00 [1.50, 2.25]"),
+        (Cell(2.0, low=2, high=2, cap=2), "2.00 ⊤"),
+        (Cell(5.88, cap=5.886), "5.88 ⊤"),
+        (Cell(5.0, cap=5.886), "5.00"),
+        (Cell(5.88, cap=5.886, stale=True), "5.88 ⊤*"),
+    ],
+)
+def test_a_cell_says_what_is_known(cell, text):
+    assert str(cell) == text
+
+
+NASTY = r"50% of_a & b {x} #1 $z$ \o/ ~^ | `c` <d> *e* β λ ‖"
+
+
+@pytest.fixture
+def table():
+    columns = [
+        Column("elbo", "Evidence lower bound", "nats per image", "higher"),
+        Column("error", "Error from 100 labels", "%", "lower"),
+    ]
+    rows = [
+        Row(NASTY, {"Objective": "β-VAE β 4", "Seed": "0"}, {"elbo": Cell(-1234.5, error=1.25)}),
+        Row("=cmd()", {"Objective": "VAE"}, {"elbo": Cell(-25.0), "error": Cell(1 / 3, cap=2)}),
+    ]
+    return Table(columns, rows)
+
+
+def test_csv_keeps_every_digit_and_what_belongs_to_a_value(table):
+    head, first, second = csv.reader(io.StringIO(tables.to_csv(table)))
+    values = dict(zip(head, first, strict=True))
+    assert values["Run"] == NASTY
+    assert values["Evidence lower bound (nats)"] == "-1234.5"
+    assert values["Evidence lower bound (nats): error"] == "1.25"
+    assert values["Error from 100 labels (%)"] == ""
+    values = dict(zip(head, second, strict=True))
+    assert float(values["Error from 100 labels (%)"]) == 1 / 3
+    assert values["Error from 100 labels (%): cap"] == "2"
+    assert values["Seed"] == ""
+    assert values["Run"] == "'=cmd()"  # a spreadsheet is not to run it
+    assert not any(name.endswith(": low") for name in head)
+
+
+def test_markdown_is_a_table_whose_text_stays_text(table):
+    lines = tables.to_markdown(table).splitlines()
+    cells = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines]
+    assert {len(row) for row in cells} == {5}
+    assert re.sub(r"\\(.)", r"\1", cells[2][0].strip()) == NASTY
+    assert cells[2][3].strip() == "−1,234.5 ± 1.2"
+    assert cells[3][3].strip() == "**−25.0**"
+    assert cells[2][4].strip() == "–"
+
+
+def test_latex_is_a_booktabs_tabular_whose_text_stays_text(table):
+    latex = tables.to_latex(table)
+    for command in (r"\begin{tabular}{lllrr}", r"\toprule", r"\midrule", r"\bottomrule"):
+        assert command in latex
+    lines = [line for line in latex.splitlines() if line.endswith(r"\\")]
+    assert all(len(re.findall(r"(?<!\\)&", line)) == 4 for line in lines)
+    assert r"50\% of\_a \& b \{x\} \#1 \$z\$ \textbackslash{}o/" in latex
+    assert r"$\beta$ $\lambda$ $\|$" in latex
+    assert r"$-1{,}234.5 \pm 1.2$" in latex
+    assert r"$\mathbf{-25.0}$" in latex
+    assert r"Error from 100 labels (\%)" in latex
+    assert latex.isascii()
+    for opening, closing in ("{}", ("$", "$")):
+        plain = re.sub(r"\\[{}$]", "", latex)
+        assert plain.count(opening) == plain.count(closing)
+        assert plain.count("$") % 2 == 0
+
+
+def test_a_column_left_out_is_left_out_of_what_is_saved(table):
+    fewer = table.without(["elbo"])
+    for write in (tables.to_csv, tables.to_latex, tables.to_markdown):
+        assert "Evidence" in write(table)
+        assert "Evidence" not in write(fewer)
+        assert "Error from 100 labels" in write(fewer)
+
+
+def test_units_stand_in_the_heads():
+    assert Column("a", "Bits per dimension", "bits per dimension").head.endswith("(bits)")
+    assert Column("a", "MMD²", "squared kernel distance").head == "MMD²"
+    assert Column("a", "Accuracy", "%").head == "Accuracy (%)"
+
+
+def test_notes_that_estimates_share_are_said_once():
+    columns = [Column("a", "A"), Column("b", "B")]
+    rows = [
+        Row("one", {}, {"a": Cell(1.0, note="bound"), "b": Cell(1.0, note="bound")}),
+        Row("two", {}, {"a": Cell(None, note="infinite"), "b": Cell(2.0, note="bound")}),
+    ]
+    assert Table(columns, rows).notes() == [("A, B", "one, two", "bound"), ("A", "two", "infinite")]
