@@ -126,7 +126,7 @@ def optimal_critics() -> Rows:
         for name in ("donsker_varadhan", "f_dual", "info_nce"):
             critic = optimal_critic(pair, shift=float(name == "f_dual"))
             value, error = critics.report(BOUNDS[name], critic, p, 512)
-            cap = math.log(5000 // critics.groups(5000, 512)) if name == "info_nce" else None
+            cap = critics.ceiling(BOUNDS[name], 5000, 512)
             estimate = Estimate(value, error, *normal(value, error), cap)
             yield f"{METRICS[name].title}, d = {d}", pair.information, estimate, ""
 

@@ -24,7 +24,7 @@ Critic = Callable[[Tensor, Tensor], Tensor]  # t(x, z) of all that x and z broad
 CHECK = 100  # steps between two looks at the images that say when to stop
 PATIENCE = 6  # looks without a better bound after which training ends
 SHIFTS = 64  # codes of other images that each image is paired with in a report
-JUDGED = 2048  # images in such a look
+JUDGED, JUDGED_SHIFTS = 2048, 16  # images in such a look, and codes of others for each
 BLOCK = 512  # images whose pairs are in memory together
 
 
@@ -95,8 +95,8 @@ def fit(
         optimizer.step()
         if step % CHECK == 0 or step == steps:
             progress(step / steps)
-            value = report(term, critic, judge, batch, shifts=16).value
-            if value > best:
+            value = report(term, critic, judge, batch, JUDGED_SHIFTS).value
+            if best < value <= ceiling(term, len(judge.x), batch, JUDGED_SHIFTS):
                 best, weights, since = value, copy.deepcopy(critic.state_dict()), step
             if step - since >= PATIENCE * CHECK:
                 break
@@ -129,6 +129,19 @@ def report(
     else:
         terms = dual_terms(term, critic, p, min(shifts, len(p.x) - 1))
     return Bounded(terms.mean().item(), (terms.std() / math.sqrt(len(terms))).item())
+
+
+def ceiling(term: MutualInformation, n: int, group: int, shifts: int = SHIFTS) -> float:
+    """The largest value that a report on n images can bear out.
+
+    InfoNCE cannot exceed it. The others can: of M pairs drawn apart, none may be one of those few
+    on which E exp t̃ rests. A value above log M has missed them for certain and is no bound.
+
+    Source: McAllester and Stratos 2020.
+    """
+    if term.bound == "nce":
+        return math.log(-(-n // groups(n, group)))
+    return math.log(n * min(shifts, n - 1))
 
 
 def nce_terms(critic: Critic, p: Pass, group: int) -> Float[Tensor, " n"]:

@@ -79,6 +79,33 @@ def test_a_fresh_critic_finds_most_of_the_information_and_no_more(name):
     assert 0 < fitted.steps <= 400
 
 
+@pytest.mark.parametrize("name", TERMS)
+def test_a_critic_that_has_blown_up_is_above_what_its_pairs_can_bear_out(name):
+    """It misses the pairs that would punish it: of 40 images' none is near another's code."""
+    x = torch.eye(40)
+    p = drawn(Coded(x, x, torch.full_like(x, 1e-3)))
+
+    def wild(x, z):
+        return 100 * (x * z).sum(-1) - 50
+
+    value, _ = critics.report(TERMS[name], wild, p, 40)
+    cap = critics.ceiling(TERMS[name], 40, 40)
+    if name == "info_nce":
+        assert value == pytest.approx(cap) == pytest.approx(math.log(40))
+    else:
+        assert cap == pytest.approx(math.log(40 * 39))
+        assert value > cap
+
+
+def test_a_critic_that_blows_up_while_it_learns_is_not_kept(monkeypatch):
+    term, images = TERMS["donsker_varadhan"], coded(GaussianPair(0.5), 200)
+    values = iter((1.0, 50.0, 0.5))
+    monkeypatch.setattr(critics, "CHECK", 5)
+    monkeypatch.setattr(critics, "report", lambda *_: critics.Bounded(next(values), 0.1))
+    fitted = critics.fit(term, images, torch.Generator().manual_seed(0), 0, steps=15, batch=16)
+    assert fitted.steps == 5
+
+
 def test_a_critic_that_learns_its_images_by_heart_gets_nothing_for_it():
     """Images and codes are unrelated, and few enough to be remembered."""
     term = MutualInformation("dv", (128,))

@@ -1,6 +1,5 @@
 """Mutual information by a fresh critic, fitted to training images, reported on held-out ones."""
 
-import math
 
 from torch import Tensor
 
@@ -28,7 +27,7 @@ def critic(
     term: MutualInformation,
     subject: Subject,
     progress: Progress,
-    **settings: int | float,
+    **training: int | float,
 ) -> Estimates:
     """A bound by a critic fitted to training images and reported on the held-out ones.
 
@@ -49,24 +48,22 @@ def critic(
         generator,
         subject.stream(f"{name} weights"),
         progress=progress,
-        **settings,
+        **training,
     )
     p = seen(held_out, subject.test).draw(generator)
     value, error = critics.report(term, fitted.critic, p, GROUP)
-    group = len(p.x) // critics.groups(len(p.x), GROUP)
-    is_nce = term.bound == "nce"
-    return {
-        name: Estimate(
-            value,
-            error,
-            *intervals.normal(value, error),
-            cap=math.log(group) if is_nce else None,
-            n=len(p.x),
-            settings={"steps": fitted.steps, "widths": list(term.widths)}
-            | ({"among": group} if is_nce else {}),
-            note=LOWER,
-        )
-    }
+    cap = critics.ceiling(term, len(p.x), GROUP)
+    settings = {"steps": fitted.steps, "widths": list(term.widths)}
+    if value > cap:
+        return {
+            name: absent(
+                f"{len(p.x)} images can bear out {cap:.1f} nats at most, got {value:.4g}: the "
+                "critic has blown up, and its value is no bound."
+            )
+        }
+    interval = intervals.normal(value, error)
+    n = len(p.x)
+    return {name: Estimate(value, error, *interval, cap, n, settings=settings, note=LOWER)}
 
 
 def mine(subject: Subject, progress: Progress) -> Estimates:
