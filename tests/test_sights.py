@@ -66,7 +66,8 @@ def test_a_critic_of_pairs_shows_the_scores_that_make_its_bound(bound):
         torch.testing.assert_close(sight.bound, value)
         torch.testing.assert_close(sight.together, critic(x, seen.z))
         rolled = critic(x, seen.z.roll(1, 0))
-        apart, each = sight.apart.view(40, -1), torch.arange(40)  # InfoNCE scores every pair
+        apart, each = sight.apart.view(40, -1), torch.arange(40)
+        assert apart.shape[1] == (39 if bound == "nce" else 1)  # codes of every other image
         torch.testing.assert_close(apart[each, each - 1 if bound == "nce" else 0], rolled)
     assert torch.equal(critic.log_denominator, kept)
 

@@ -199,8 +199,11 @@ def test_what_was_turned_and_what_blew_up_is_marked_on_the_curves(view, run):
     changes, weights = {"λ": [10.0, 50.0], "Kernel": ["rbf", "imq"]}, {"mmd": [9.0, 49.0]}
     run.event("turned", 10, changes=changes, weights=weights, about=about)
     run.event("warning", 15, quantity="rate", text="R <has> blown up")
+    run.event("turned", 16, changes={"λ": "odd"}, weights=[None, 3])  # of some other version
     canvas = view.canvas("curves")
-    expect(canvas).to_have_attribute("data-marks", "turned@10,warning@15", timeout=PATIENCE)
+    expect(canvas).to_have_attribute(
+        "data-marks", "turned@10,warning@15,turned@16", timeout=PATIENCE
+    )
     assert view.picture("curves") != before
     expect(view.root.locator(".saying")).to_have_text("▲ R <has> blown up")
 
@@ -216,7 +219,9 @@ def test_what_was_turned_and_what_blew_up_is_marked_on_the_curves(view, run):
     view.page.mouse.move(box["x"] + box["width"], box["y"] - 5)
     expect(tip).to_be_hidden()
     view.page.reload()
-    expect(canvas).to_have_attribute("data-marks", "turned@10,warning@15", timeout=PATIENCE)
+    expect(canvas).to_have_attribute(
+        "data-marks", "turned@10,warning@15,turned@16", timeout=PATIENCE
+    )
 
 
 def test_a_lost_server_is_waited_for(view, run):

@@ -3,6 +3,7 @@
 import re
 import shutil
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
@@ -67,6 +68,24 @@ def test_the_help_has_the_terms_own_formula(view, start):
     help = view.panel("plane").locator(".helptext")
     view.panel("plane").get_by_role("button", name="Help").click()
     expect(help).to_contain_text("What MMD² sees: the witness f(z). Red: too many codes")
+
+
+def test_the_text_says_where_most_and_fewest_codes_are_too_many(view, start):
+    run = start("field")
+    arrays = fakes.sight("field", fakes.snapshot(2, seed=10))
+    axis = np.linspace(-5, 5, 33, dtype=np.float32)
+    x, y = np.meshgrid(axis, axis, indexing="ij")
+    peak = [np.exp(-((x - sign * 1.25) ** 2) - (y - 0.625) ** 2) for sign in (1, -1)]
+    run.save_snapshot(20, arrays | {"field": (peak[0] - peak[1]).astype(np.float32)})
+    fakes.progress(run, 20)
+    view.open(run).until(snapshot=20)
+    view.panel("plane").locator(".sees").click()
+    expect(view.canvas("plane")).to_have_attribute(
+        "aria-label",
+        # to a place of the grid, for what travels is cut where the map's colours end
+        re.compile(r"most at (0.94|1.25|1.56), 0.\d\d, least at −(0.94|1.25|1.56), 0.\d\d\."),
+        timeout=PATIENCE,
+    )
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,18 @@ export function marksOf(events, about) {
   return events.flatMap(({ event, step, changes, weights, quantity, text }) => {
     if (event === "warning") return [{ kind: event, step, quantity, text }];
     if (event !== "turned") return [];
-    const turned = Object.entries(changes ?? {}).map(([name, pair]) => `${name} ${arrow(pair)}`);
-    const coefficients = Object.entries(weights ?? {}).map(
+    const turned = pairs(changes).map(([name, pair]) => `${name} ${arrow(pair)}`);
+    const coefficients = pairs(weights).map(
       ([name, pair]) => `coefficient of ${labels[name]?.label ?? name}: ${arrow(pair)}`,
     );
     const lines = [`Turned after step ${step}: ${turned.join(", ")}`, ...coefficients];
     return [{ kind: event, step, brief: turned.join(", "), text: lines.join("\n") }];
   });
+}
+
+/** The entries of a record that are pairs; a log may be of another version. */
+function pairs(record) {
+  return Object.entries(record ?? {}).filter(([, pair]) => Array.isArray(pair) && pair.length === 2);
 }
 
 function arrow([before, after]) {
