@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests import fakes
-from tests.e2e.conftest import PATIENCE
+from tests.e2e.conftest import PATIENCE, View
 
 
 @pytest.fixture
@@ -222,6 +222,19 @@ def test_what_was_turned_and_what_blew_up_is_marked_on_the_curves(view, run):
     expect(canvas).to_have_attribute(
         "data-marks", "turned@10,warning@15,turned@16", timeout=PATIENCE
     )
+
+
+def test_an_answer_that_cannot_be_drawn_is_reported_and_not_the_last(browser, server, run):
+    view = View(browser.new_page(), server)  # a page of its own, for errors fail the other one
+    odd = {"state": "running", "status": {}, "rows": None, "snapshot": None}
+    odd |= {"first": 0, "next": 0, "next_event": 0}
+    view.page.route("**/live?*", lambda route: route.fulfill(json=odd))
+    with view.page.expect_event("pageerror", timeout=PATIENCE) as reported:
+        view.open(run)
+    assert "rows" in str(reported.value)
+    view.page.unroute("**/live?*")
+    view.until(rows=22, snapshot=20)
+    view.page.close()
 
 
 def test_a_lost_server_is_waited_for(view, run):

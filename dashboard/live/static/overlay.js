@@ -63,7 +63,7 @@ export class Overlay {
     const { kind, scale, bound, means, values } = this.sight;
     const begin = ` What ${this.#symbol} sees: `;
     if (kind === "scores") {
-      const [together, apart] = means.map(number);
+      const [together, apart] = means.map((mean) => number(mean));
       return `${begin}critic's mean output ${together} on pairs together, ${apart} on pairs apart; ${this.#bound(bound)}.`;
     }
     const size = number(scale);
