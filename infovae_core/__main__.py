@@ -86,8 +86,8 @@ def evaluate_here(run: Run, asked: options.Evaluate) -> int:
         names = metrics.choose(asked.metrics)
     except ValueError as error:
         raise options.UsageError(str(error)) from error
+    dispatch.check_evaluable(run)
     with dispatch.reserve(run), closing(EvaluationBar()) as watch:
-        dispatch.check_evaluable(run)
         run.withdraw("cancel")
         run.begin_evaluation(names=names, seed=asked.seed)
         ending = worker.evaluate(run, watch)

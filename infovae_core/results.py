@@ -9,7 +9,7 @@ from typing import Any
 
 from infovae_core.metrics import METRICS
 
-MOST_DECIMALS = 5  # beyond that a power of ten is taken out
+MOST_DECIMALS = 6  # beyond that a power of ten is taken out
 MISSING = "–"
 WIDTH = 100  # of the notes
 

@@ -317,6 +317,7 @@ def about(config: RunConfig, data: Dataset, state: State) -> dict:
         "classes": list(data.classes),
         "image_shape": [height, width] + ([data.shape[0]] if len(data.shape) == 3 else []),
         "latent_dim": config.model.latent_dim,
+        "codes": min(CODES, len(data.test)),  # compared in a row of codes
         "device": str(data.train.x.device),
         "steps_per_epoch": plan(config, data).steps_per_epoch,
     }

@@ -11,6 +11,7 @@ from infovae_core.bounds import BOUNDS
 from infovae_core.config import Knobs, RunConfig, Turn
 from infovae_core.data import Split, load
 from infovae_core.likelihoods import LIKELIHOODS, Bernoulli
+from infovae_core.metrics import METRICS, evaluate
 from infovae_core.objectives import OBJECTIVES, BetaVAE, InfoVAE
 from infovae_core.randomness import seed_of
 from infovae_core.terms import DIVERGENCES
@@ -123,6 +124,42 @@ def test_rows_come_at_step_1_then_regularly_and_test_rows_at_epoch_ends(data):
     seen = [(step, split) for step, split, _ in rows(training.train(config(epochs=6), data))]
     assert [s for s, split in seen if split == "train"] == [1, 10, 20, 24]
     assert [s for s, split in seen if split == "test"] == [4, 8, 12, 16, 20, 24]
+
+
+def test_rows_of_codes_come_with_the_first_and_last_epoch_and_some_between(data):
+    length = training.plan(config(epochs=6), data)
+    every = training.codes_every(length, 297, 2)
+    assert every == 2  # of four steps each
+    seen = [(step, split) for step, split, _ in rows(training.train(config(epochs=6), data))]
+    assert [s for s, split in seen if split == "codes"] == [4, 8, 16, 24]
+
+
+@pytest.mark.parametrize("epochs", [3, 10**6])
+@pytest.mark.parametrize(("n", "d"), [(2, 1), (297, 2), (1000, 20), (1000, 1024)])
+def test_rows_of_codes_take_a_bounded_share_of_the_work(n, d, epochs):
+    for steps_per_epoch in (1, 11, 468):
+        length = training.Plan(epochs * steps_per_epoch, steps_per_epoch, epochs, 128)
+        every = training.codes_every(length, n, d)
+        work = n * n * (d + 2) / training.PAIRS_PER_STEP
+        assert work <= training.CODES_SHARE * every * steps_per_epoch
+        assert epochs / every <= 2 * training.CODES_ROWS
+
+
+def test_a_row_of_codes_takes_the_rate_apart(data):
+    state = training.init(config("VAE"), data)
+    for _ in range(30):
+        training.train_step(state, state.objective, data.train.x[:64])
+    values = training.describe_codes(state, data.test)
+    assert values == training.describe_codes(state, data.test)
+    assert set(values) <= set(METRICS)
+    parts = ("mutual_information", "total_correlation", "dimensionwise_kl")
+    assert sum(values[part] for part in parts) == pytest.approx(values["rate"])
+    assert values["marginal_kl"] == pytest.approx(values["rate"] - values["mutual_information"])
+    assert values["rate"] == pytest.approx(training.evaluate(state, data.test)["rate"], rel=1e-5)
+    measured = dict(evaluate(state.model, data, ["mutual_information", "active_units"]))
+    assert values["active_units"] == measured["active_units"].value
+    low, high = (getattr(measured["mutual_information"], end) for end in ("low", "high"))
+    assert low < values["mutual_information"] < high
 
 
 def test_a_train_row_is_the_mean_over_the_steps_since_the_last(data, monkeypatch):

@@ -18,7 +18,8 @@ export function marksOf(events, about) {
       ([name, pair]) => `coefficient of ${labels[name]?.label ?? name}: ${arrow(pair)}`,
     );
     const lines = [`Turned after step ${step}: ${turned.join(", ")}`, ...coefficients];
-    return [{ kind: event, step, brief: turned.join(", "), text: lines.join("\n") }];
+    const before = Object.fromEntries(pairs(weights).map(([name, [old]]) => [name, old]));
+    return [{ kind: event, step, brief: turned.join(", "), text: lines.join("\n"), before }];
   });
 }
 
@@ -32,10 +33,16 @@ function arrow([before, after]) {
   return `${said(before)} → ${said(after)}`;
 }
 
-/** A number with as many of three significant digits as it needs. */
+/** The coefficient that a quantity had at `step`, `now` being the present one. */
+export function weightAt(marks, name, step, now) {
+  const next = marks.find((mark) => mark.step >= step && name in (mark.before ?? {}));
+  return next ? next.before[name] : now;
+}
+
+/** A number with as many of four significant digits as it needs. */
 function short(value) {
   return Math.abs(value) >= 1e-3 && Math.abs(value) < 1e6
-    ? String(Number(value.toPrecision(3))).replace("-", "−")
+    ? String(Number(value.toPrecision(4))).replace("-", "−")
     : number(value);
 }
 
