@@ -1,8 +1,8 @@
 """What an encoder's codes carry, estimated from N images; pure functions, nats per image.
 
 All pairs of N codes and N posteriors enter, in double precision, a few megabytes of them at a time:
-blocks that stay in the processor's cache are several times faster than larger ones. At N = 10,000
-and d = 20 `surgery` takes 5 s and 200 MB on one core (`python -m benchmarks.estimators`).
+blocks that stay in the processor's cache are several times faster than larger ones. Time grows with
+N² and, for `surgery`, with d; memory with N. `python -m benchmarks.estimators` measures both.
 """
 
 import math
@@ -83,14 +83,25 @@ def log_sums(
     constant = -(mean.square() * scale).sum(1) - 0.5 * (2 * math.pi * variance).log().sum(1)
     weights = torch.cat((2 * mean * scale, -scale, constant[:, None]), 1).T
     powers = torch.cat((z, z.square(), torch.ones_like(z[:, :1])), 1)
-    sums, done = [], 0
-    for part in powers.split(block or max(1, CELLS // len(mean))):
-        densities = part @ weights
+    sums = torch.empty_like(z[:, 0])
+    for rows in blocks(len(z), len(mean), block):
+        densities = powers[rows] @ weights
         if not own:
-            densities.diagonal(done).fill_(-math.inf)
-        sums.append(densities.logsumexp(1))
-        done += len(part)
-    return torch.cat(sums)
+            densities.diagonal(rows.start).fill_(-math.inf)
+        top = densities.amax(1, keepdim=True).clamp_min(torch.finfo(densities.dtype).min)
+        sums[rows] = densities.sub_(top).exp_().sum(1).log_() + top[:, 0]
+    return sums
+
+
+def blocks(rows: int, columns: int, block: int | None = None) -> Iterator[slice]:
+    """All rows, so many at a time that they stay in the processor's cache.
+
+    What is computed of each goes into a tensor made before: a small one made with each would keep
+    the allocator from using the block's memory again.
+    """
+    block = block or max(1, CELLS // columns)
+    for start in range(0, rows, block):
+        yield slice(start, min(start + block, rows))
 
 
 def log_aggregated(
@@ -178,17 +189,17 @@ def u_statistic(
     error is right also where the two distributions agree and ζ₁ is 0.
 
     Args:
-        rows: h(w_i, w_j) for a slice of i and every j.
+        rows: h(w_i, w_j) for a slice of i and every j, in a tensor that may be written to.
 
     Source: Serfling 1980, section 5.2; Gretton et al. 2012, section 3.
     """
-    sums, squares = [], 0.0
-    for start in range(0, n, block or max(1, CELLS // n)):
-        h = rows(slice(start, start + (block or max(1, CELLS // n))))
-        h.diagonal(start).zero_()
-        sums.append(h.sum(1, dtype=torch.float64))
-        squares += h.square().sum(dtype=torch.float64).item()
-    means = torch.cat(sums) / (n - 1)
+    sums, squares = torch.empty(n, dtype=torch.float64), 0.0
+    for part in blocks(n, n, block):
+        h = rows(part)
+        h.diagonal(part.start).zero_()
+        sums[part] = h.sum(1, dtype=torch.float64).cpu()
+        squares += h.square_().sum(dtype=torch.float64).item()
+    means = sums / (n - 1)
     value = means.mean().item()
     whole = max(0.0, squares / (n * (n - 1)) - value**2)
     single = max(0.0, (means.var().item() * (n - 1) - whole) / (n - 2))

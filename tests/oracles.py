@@ -1,6 +1,7 @@
 """Models and distributions whose every quantity is known in closed form (nats)."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +44,32 @@ class ProbabilisticPCA:
             self.model.encoder.bias[:d] += shift
             self.model.encoder.bias[d:] += 2 * math.log(wider)
 
+    @property
+    def covariance(self) -> Tensor:
+        """Of the images."""
+        return self.w @ self.w.T + self.sigma**2 * torch.eye(len(self.w))
+
+    @property
+    def encoder(self) -> "LinearEncoder":
+        """The encoder as it is now; its weights for the log-variance are 0."""
+        d, layer = self.model.latent_dim, self.model.encoder
+        a, b, log_var = layer.weight[:d], layer.bias[:d], layer.bias[d:]
+        return LinearEncoder(a.detach(), b.detach(), log_var.exp().diag().detach(), self.covariance)
+
+    def elbo(self) -> float:
+        """E over images of the ELBO by the encoder as it is now."""
+        q, n = self.encoder, len(self.w)
+        rest = torch.eye(n) - self.w @ q.a
+        missed = (rest @ self.covariance @ rest.T + self.w @ q.c @ self.w.T).trace()
+        missed = missed + (self.w @ q.b).square().sum()
+        log_px = -0.5 * (n * math.log(2 * math.pi * self.sigma**2) + missed / self.sigma**2)
+        return log_px.item() - q.rate
+
+    def mean_log_evidence(self) -> float:
+        """E log p(x)."""
+        n = len(self.w)
+        return -0.5 * (n * (1 + math.log(2 * math.pi)) + self.covariance.logdet()).item()
+
     def sample(self, count: int) -> Tensor:
         """Images [count, n] from the model."""
         z = torch.randn(count, self.w.shape[1])
@@ -50,8 +77,7 @@ class ProbabilisticPCA:
 
     def log_evidence(self, x: Tensor) -> Tensor:
         """log p(x), [b]."""
-        covariance = self.w @ self.w.T + self.sigma**2 * torch.eye(len(self.w))
-        return MultivariateNormal(torch.zeros(len(self.w)), covariance).log_prob(x)
+        return MultivariateNormal(torch.zeros(len(self.w)), self.covariance).log_prob(x)
 
 
 @dataclass(frozen=True)
@@ -124,6 +150,17 @@ class GaussianPair:
         left = 1 - self.rho**2
         quadratic = (self.rho**2 * (x**2 + z**2) - 2 * self.rho * x * z) / (2 * left)
         return (-quadratic - 0.5 * math.log(left)).sum(1)
+
+
+def optimal_critic(pair: GaussianPair, shift: float = 0.0) -> Callable[[Tensor, Tensor], Tensor]:
+    """t = log u + shift, of all that x and z broadcast to."""
+
+    def critic(x: Tensor, z: Tensor) -> Tensor:
+        x, z = torch.broadcast_tensors(x, z)
+        scores = pair.log_ratio(x.reshape(-1, pair.d), z.reshape(-1, pair.d))
+        return scores.reshape(x.shape[:-1]) + shift
+
+    return critic
 
 
 def expected_rbf(mean: Tensor, variance: Tensor, h: float) -> Tensor:

@@ -8,7 +8,7 @@ from infovae_core.critics import Coded
 from infovae_core.intervals import Z
 from infovae_core.model import diagonal_normal
 from infovae_core.terms import MutualInformation
-from tests.oracles import GaussianPair
+from tests.oracles import GaussianPair, optimal_critic
 
 TERMS = {
     "mine": MutualInformation("dv", (32,)),
@@ -29,21 +29,10 @@ def drawn(images, seed=0):
     return images.draw(torch.Generator().manual_seed(1000 + seed))  # not the stream of x
 
 
-def optimal(oracle, shift=0.0):
-    """The critic that knows the density ratio."""
-
-    def critic(x, z):
-        shape = torch.broadcast_shapes(x.shape, z.shape)
-        flat = (part.expand(shape).reshape(-1, oracle.d) for part in (x, z))
-        return oracle.log_ratio(*flat).reshape(shape[:-1]) + shift
-
-    return critic
-
-
 @pytest.mark.parametrize("name", TERMS)
 def test_an_optimal_critic_reports_the_information(name):
     oracle, term = GaussianPair(0.7, 2), TERMS[name]
-    critic = optimal(oracle, shift=float(name == "f_dual"))
+    critic = optimal_critic(oracle, shift=float(name == "f_dual"))
     value, error = critics.report(term, critic, drawn(coded(oracle, 2000)), 1000)
     assert value == pytest.approx(oracle.information, abs=4 * error)
     assert error < 0.1 * oracle.information
@@ -52,7 +41,7 @@ def test_an_optimal_critic_reports_the_information(name):
 @pytest.mark.parametrize("name", TERMS)
 def test_errors_of_a_report_are_those_of_fresh_images(name):
     oracle, term, held = GaussianPair(0.6, 2), TERMS[name], 0
-    critic = optimal(oracle, shift=float(name == "f_dual"))
+    critic = optimal_critic(oracle, shift=float(name == "f_dual"))
     for repeat in range(150):
         value, error = critics.report(term, critic, drawn(coded(oracle, 200), repeat), 200)
         held += abs(value - oracle.information) <= Z * error

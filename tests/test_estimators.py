@@ -2,9 +2,11 @@ import math
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from infovae_core.divergences import KERNELS, ksd2, mmd2
 from infovae_core.estimators import (
+    CELLS,
     active_units,
     ksd2_error,
     log_aggregated,
@@ -142,6 +144,38 @@ def test_log_det_of_few_normal_codes_is_right_on_average():
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_as_many_codes_as_dimensions_have_no_volume(n):
     assert log_det_cov(torch.randn(n, 3))[0] == -math.inf
+
+
+class Largest(TorchDispatchMode):
+    """Notes the size of the largest tensor that is made."""
+
+    def __init__(self):
+        super().__init__()
+        self.numbers = 0
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        made = operation(*args, **kwargs or {})
+        for tensor in made if isinstance(made, tuple | list) else (made,):
+            if isinstance(tensor, torch.Tensor):
+                self.numbers = max(self.numbers, tensor.numel())
+        return made
+
+
+ALL_PAIRS = {
+    "surgery": lambda q, z: surgery(q, z),
+    "mutual_information": mutual_information,
+    "mmd2": lambda q, z: dict(mmd2_errors(z, q.mean)),
+    "ksd2": lambda q, z: ksd2_error(z, 1.0),
+}
+
+
+@pytest.mark.parametrize("name", ALL_PAIRS)
+def test_pairs_are_never_in_memory_all_at_once(name):
+    n = 2000
+    q = diagonal_normal(torch.randn(n, 2), torch.ones(n, 2))
+    with Largest() as largest:
+        ALL_PAIRS[name](q, q.sample())
+    assert n <= largest.numbers <= CELLS < n * n / 4
 
 
 # Discrepancies with errors

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from infovae_core import config
+from infovae_core.metrics import METRICS
 from infovae_core.objectives import OBJECTIVES
 
 ROOT = Path(__file__).parent.parent
@@ -21,6 +22,11 @@ def blocks(language):
 def test_table_of_objectives_is_the_registry():
     rows = re.findall(r"^\| (.+?) \| \$(.+?)\$ \| (.+?) \|$", README, re.MULTILINE)
     assert rows == [(o.title, o.formula, o.source) for o in OBJECTIVES.values()]
+
+
+def test_table_of_metrics_names_them_all():
+    table = README[README.index("| question | metrics |") :].split("\n\n")[0]
+    assert set(re.findall(r"`(\w+)`", table)) == set(METRICS)
 
 
 def test_config_in_readme_is_valid():
@@ -46,7 +52,7 @@ def test_commands_in_readme_are_understood(tmp_path, monkeypatch):
     (tmp_path / "config.json").write_text(blocks("json")[0])
     lines = [shlex.split(line) for block in blocks("bash") for line in block.splitlines()]
     ours = [words[3:] for words in lines if words[:3] == ["python", "-m", "infovae_core"]]
-    assert {words[0] for words in ours} == {"train", "list", "resume", "repeat"}
+    assert {words[0] for words in ours} == {"train", "list", "resume", "repeat", "evaluate"}
     for words in ours:
         with pytest.raises(SystemExit) as end:
             main([*words, "--help"])

@@ -36,17 +36,23 @@ def surgery(subject: Subject, progress: Progress) -> Estimates:
             "here: the truth is in the interval, not at the value."
         )
     information = of_mean(s.information, cap=math.log(n), **more)
+    kl, tc = s.marginal_kl, s.total_correlation
     parts = {
-        "marginal_kl": of_mean(s.marginal_kl, low=below(s.marginal_kl - missing), **more),
-        "total_correlation": of_mean(
-            s.total_correlation, low=below(s.total_correlation - missing), **more
-        ),
+        "marginal_kl": of_mean(kl, low=below(kl - missing), **more),
+        "total_correlation": of_mean(tc, low=below(tc - missing), **more),
         "dimensionwise_kl": of_mean(s.dimensionwise_kl, settings={"codes": n}),
     }
     return {
         "mutual_information": replace(information, high=max(information.value, top)),
-        **{name: replace(part, low=max(0.0, part.low)) for name, part in parts.items()},
+        **{name: of_divergence(part) for name, part in parts.items()},
     }
+
+
+def of_divergence(estimate: Estimate) -> Estimate:
+    """With the interval cut at 0, which the truth is not below, though an estimate may be."""
+    value = estimate.value
+    low, high = min(value, max(0.0, estimate.low)), max(0.0, estimate.high)
+    return replace(estimate, low=low, high=high)
 
 
 def activity(subject: Subject, progress: Progress) -> Estimates:

@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -21,8 +20,7 @@ from infovae_core.measures.subject import (
 from infovae_core.metrics import Estimate
 
 DRAWS = 8  # of z per image for the ELBO
-ROUGH_SAMPLES = 16  # importance samples of every image,
-SAMPLES, SAMPLED = 5000, 256  # and of so many images
+SAMPLES, SAMPLED = 5000, 256  # importance samples of each of so many images
 TEMPERATURES, ANNEALED = 300, 32
 
 
@@ -49,20 +47,10 @@ def bound(subject: Subject, progress: Progress) -> Estimates:
 
 def importance(subject: Subject, progress: Progress) -> Estimates:
     """log p(x) of all held-out images by few draws, corrected by many draws of some of them."""
-    x, generator = subject.data.test.x, subject.generator("importance")
+    x = subject.data.test.x
     rows = spread(len(x), SAMPLED).to(x.device)
-    work = np.array([len(x) * ROUGH_SAMPLES, len(rows) * SAMPLES])
-    first = work[0] / work.sum()
-    rough = evidence.importance(
-        subject.model, x, ROUGH_SAMPLES, generator, lambda done: progress(first * done)
-    )
-    fine = evidence.importance(
-        subject.model,
-        x[rows],
-        SAMPLES,
-        generator,
-        lambda done: progress(first + (1 - first) * done),
-    )
+    generator = subject.generator("importance")
+    fine = evidence.importance(subject.model, x[rows], SAMPLES, generator, progress)
     effective = fine.effective.median().item()
     settings = {"samples": SAMPLES, "images": len(rows), "effective_samples": round(effective, 1)}
     notes = [subject.caveat]
@@ -71,15 +59,17 @@ def importance(subject: Subject, progress: Progress) -> Estimates:
             f"Half of the images have fewer than {effective:.0f} effective draws of {SAMPLES}: the "
             "encoder fits p(z|x) badly, and log p(x) may be well above."
         )
-    estimate = corrected(rough.log_px, rows, fine.log_px, settings=settings, note=joined(notes))
+    estimate = corrected(
+        subject.rough_log_px, rows, fine.log_px, settings=settings, note=joined(notes)
+    )
     return {"log_likelihood_is": estimate, "bits_per_dim": bits(subject, estimate)}
 
 
 def annealing(subject: Subject, progress: Progress) -> Estimates:
     """log p(x) of all held-out images by importance sampling, corrected by annealing of some."""
-    x, generator = subject.data.test.x, subject.generator("annealing")
-    rough = evidence.importance(subject.model, x, ROUGH_SAMPLES, generator)
+    x = subject.data.test.x
     rows = spread(len(x), ANNEALED).to(x.device)
+    generator = subject.generator("annealing")
     fine = evidence.annealing(
         subject.model, x[rows], TEMPERATURES, generator=generator, progress=progress
     )
@@ -90,7 +80,9 @@ def annealing(subject: Subject, progress: Progress) -> Estimates:
         "acceptance": round(fine.acceptance, 3),
         "spread_of_log_weights": round(fine.log_weights.std(1).mean().item(), 2),
     }
-    estimate = corrected(rough.log_px, rows, fine.log_px, settings=settings, note=subject.caveat)
+    estimate = corrected(
+        subject.rough_log_px, rows, fine.log_px, settings=settings, note=subject.caveat
+    )
     return {"log_likelihood_ais": estimate}
 
 

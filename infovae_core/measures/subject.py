@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Independent
 
-from infovae_core import intervals
+from infovae_core import evidence, intervals
 from infovae_core.data import Dataset, spread
 from infovae_core.metrics import Estimate
 from infovae_core.model import VAE, diagonal_normal
@@ -21,6 +21,7 @@ Progress = Callable[[float], object]
 Estimates = dict[str, Estimate]
 
 CODES = 10_000  # held-out images of which all pairs are taken
+ROUGH_SAMPLES = 16  # importance samples of every held-out image
 BLOCK = 1000  # images that pass through a network at once
 
 GREY = (
@@ -82,6 +83,12 @@ class Subject:
         rows = spread(len(self.data.test), CODES)
         test = Labelled(scale(self.test.q.mean), self.data.test.y[rows])
         return Labelled(scale(self.train.q.mean), self.data.train.y), test
+
+    @cached_property
+    def rough_log_px(self) -> Float[Tensor, " n"]:
+        """log p(x) of every held-out image by few importance samples."""
+        generator = self.generator("rough importance")
+        return evidence.importance(self.model, self.data.test.x, ROUGH_SAMPLES, generator).log_px
 
     @property
     def caveat(self) -> str:
