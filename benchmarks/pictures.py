@@ -1,4 +1,4 @@
-"""Take the pictures in docs/ of the dashboard while it trains.
+"""Take the pictures in docs/ of the dashboard's pages.
 
     python -m benchmarks.pictures --mnist DIR
 
@@ -11,11 +11,43 @@ import tempfile
 import time
 from pathlib import Path
 
+from playwright.sync_api import Browser, Page
+
 from benchmarks.browser import PROJECT, chromium, dashboard
 from infovae_core import runs, worker
 from infovae_core.config import RunConfig
+from infovae_core.objectives import OBJECTIVES
+from infovae_core.runs import Run
 
 WINDOW = {"width": 1280, "height": 800}
+
+
+def begun(root: Path, **settings: dict) -> Run:
+    """A run with these settings, queued."""
+    run = runs.create(root, RunConfig.model_validate(settings))
+    worker.launch(run)
+    return run
+
+
+def reaches(run: Run, share: float) -> None:
+    """Wait until that share of the training has passed."""
+    while (run.status["step"] or 0) < share * (run.status["steps"] or 1):
+        if share < 1 and run.state not in runs.ACTIVE:
+            raise RuntimeError(f"{run.id} must train, got {run.status['error']}")
+        time.sleep(0.2)
+
+
+def opened(browser: Browser, address: str, theme: str) -> Page:
+    """A page in that theme."""
+    page = browser.new_page(viewport=WINDOW, device_scale_factor=1.5, color_scheme=theme)
+    page.goto(address)
+    return page
+
+
+def photograph(page: Page, name: str) -> None:
+    """Take the picture, and close the page."""
+    page.screenshot(path=PROJECT / "docs" / f"{name}.png")
+    page.close()
 
 
 def main() -> None:
@@ -23,24 +55,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mnist", default="data")
     args = parser.parse_args()
-    scenes = {  # data, theme, share of the training that has passed
-        "digits": ({"name": "digits"}, "light", 0.7),
-        "mnist": ({"name": "mnist", "root": args.mnist}, "dark", 0.35),
-    }
     root = Path(tempfile.mkdtemp())
     with dashboard(root) as address, chromium() as browser:
-        for name, (data, theme, share) in scenes.items():
-            run = runs.create(root, RunConfig.model_validate({"data": data}))
-            worker.launch(run)
-            page = browser.new_page(viewport=WINDOW, device_scale_factor=1.5, color_scheme=theme)
-            page.goto(f"{address}/?run={run.id}")
-            while (run.status["step"] or 0) < share * (run.status["steps"] or 1):
-                if run.state not in runs.ACTIVE:
-                    raise RuntimeError(f"{name} must train, got {run.status['error']}")
-                time.sleep(0.2)
-            page.screenshot(path=PROJECT / "docs" / f"{name}.png")
-            page.close()
-            run.request("stop")
+        compared = [begun(root, objective={"name": name}) for name in OBJECTIVES]
+        page = opened(browser, f"{address}/?run={compared[2].id}", "light")
+        reaches(compared[2], 0.7)
+        page.locator("button.sees").click()
+        page.wait_for_timeout(1500)
+        photograph(page, "digits")
+        reaches(compared[-1], 1)
+        page = opened(
+            browser, f"{address}/compare?runs={','.join(r.id for r in compared)}", "light"
+        )
+        page.wait_for_timeout(8000)
+        photograph(page, "compare")
+        page = opened(browser, f"{address}/information", "light")
+        page.wait_for_timeout(30_000)
+        photograph(page, "information")
+        run = begun(root, data={"name": "mnist", "root": args.mnist})
+        page = opened(browser, f"{address}/?run={run.id}", "dark")
+        reaches(run, 0.35)
+        photograph(page, "mnist")
+        run.request("stop")
     shutil.rmtree(root, ignore_errors=True)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from dashboard import words
 from dashboard.comparison import CODES, Entry, last, quantities
 from dashboard.tables import Cell, Column, Row, Table
+from infovae_core import runs
 from infovae_core.metrics import METRICS
 
 DECIDING = {  # what must agree for distortions to mean the same
@@ -48,6 +49,7 @@ def table(compared: Sequence[Entry]) -> Table:
                 entry.name,
                 {name: fact for name, fact in said.items() if name not in shared},
                 _measured(entry, measured[entry]) | _logged(entry),
+                settled=entry.run.state not in runs.ACTIVE,
             )
             for entry, said in zip(compared, facts, strict=True)
         ],

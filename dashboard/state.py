@@ -274,7 +274,8 @@ class Summary:
     def model(self) -> str:
         """The objective with its colour and coefficients, as Markdown."""
         chip = palette.chip(self.objective.get("name"))
-        return f"{chip} {words.plain(' '.join(words.objective(self.objective)))}"
+        turned = " (turned)" if self.status["knobs"] else ""
+        return f"{chip} {words.plain(' '.join(words.objective(self.objective)) + turned)}"
 
     @property
     def age(self) -> float | None:

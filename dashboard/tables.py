@@ -107,6 +107,7 @@ class Row:
     name: str
     facts: Mapping[str, str]  # objective, data and whatever else is said before the metrics
     cells: Mapping[str, Cell] = field(default_factory=dict)
+    settled: bool = True  # no longer in training: until then nothing of it is the best
 
     def cell(self, column: Column) -> Cell:
         """The cell of a column; empty where nothing was measured."""
@@ -125,7 +126,8 @@ class Table:
         if column.better is None:
             return set()
         rank = RANK[column.better]
-        ranks = {i: rank(c.value) for i, r in enumerate(self.rows) if (c := r.cell(column)).known}
+        settled = [(i, row.cell(column)) for i, row in enumerate(self.rows) if row.settled]
+        ranks = {i: rank(cell.value) for i, cell in settled if cell.known}
         if not ranks or min(ranks.values()) == max(ranks.values()):
             return set()
         return {i for i, value in ranks.items() if value == max(ranks.values())}

@@ -27,7 +27,8 @@ def coordinates(objective: Objective) -> Point | None:
     """Where an objective lies; None for one that is not of the family.
 
     VAE (0, 1); β-VAE (1 − β, β), whatever the divergence; InfoMax-VAE (1 − β + α, β) with the exact
-    I and the divergence KL(q(z) ‖ p(z)), for β R − α I = (β − α) R + α KL(q(z) ‖ p(z)).
+    I and the divergence KL(q(z) ‖ p(z)), for β R − α I = (β − α) R + α KL(q(z) ‖ p(z)); a bound on
+    another divergence than I leads out of the family.
     """
     match objective:
         case VAE():
@@ -36,7 +37,7 @@ def coordinates(objective: Objective) -> Point | None:
             return Point(1 - beta, beta)
         case InfoVAE(alpha=alpha, lam=lam):
             return Point(alpha, lam)
-        case InfoMaxVAE(beta=beta, alpha=alpha):
+        case InfoMaxVAE(beta=beta, alpha=alpha) if objective.bounds_information:
             return Point(1 - beta + alpha, beta)
     return None
 

@@ -32,6 +32,17 @@ SYMBOLS: dict[str, str] = {  # of the divergences, as their formulas write them
 }
 
 
+INFORMATION: dict[str, str] = {  # what each bound is a lower bound on, as formulas write it
+    "kl": r"\hat I(x; z)",
+    "dv": r"\hat I(x; z)",
+    "reverse_kl": r"\hat I_{\mathrm{rev}}(x; z)",
+    "pearson": r"\hat I_{\chi^2}(x; z)",
+    "hellinger": r"\hat I_{\mathrm{H}}(x; z)",
+    "js": r"\hat I_{\mathrm{JS}}(x; z)",
+    "nce": r"\hat I(x; z)",
+}
+
+
 class Loss(NamedTuple):
     """What one pass costs: the scalar to descend, and the parts it is made of."""
 
@@ -304,7 +315,12 @@ class InfoMaxVAE(Objective):
 
     @property
     def symbols(self) -> tuple[str, ...]:
-        return ("R", r"\hat I(x; z)")
+        return ("R", INFORMATION[self.bound])
+
+    @property
+    def bounds_information(self) -> bool:
+        """Whether the bound is on I itself, not on another divergence of the same two."""
+        return INFORMATION[self.bound] == INFORMATION["kl"]
 
     def terms(self) -> tuple[tuple[float, Term], ...]:
         from infovae_core.terms import MutualInformation, Rate

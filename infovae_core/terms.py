@@ -229,7 +229,6 @@ class MutualInformation(Term):
     """
 
     name = "mutual_information"
-    sight = "the critic's t(x, z), and t(x, z̃) with the code z̃ of another image"
     FLOOR = -20.0  # no critic need be worse than one that says the same of every pair
     SEEN = 128  # images whose every pair a view shows of InfoNCE
 
@@ -242,6 +241,13 @@ class MutualInformation(Term):
     def label(self) -> str:
         """The quantity that the bound is on, with a hat."""
         return BOUNDED[self.bound]
+
+    @property
+    def sight(self) -> str:
+        """t, or, where that has a limit, the output that plays log u (see bounds.FREE)."""
+        free = self.bound in ("reverse_kl", "hellinger", "js")
+        what = "output, the log of a density ratio," if free else "t"
+        return f"the critic's {what} at pairs (x, z), and at pairs with the code of another image"
 
     @property
     def unit(self) -> str:
@@ -264,10 +270,13 @@ class MutualInformation(Term):
         return value.detach() + surrogate - surrogate.detach()
 
     def sees(self, sample: Sample, critic: nn.Module | None = None) -> Scores:
-        """The critic's outputs, which play log u where the bound limits t (see bounds.FREE)."""
+        """The critic's outputs at pairs drawn together and apart."""
         few = slice(self.SEEN if self.bound == "nce" else None)
         joint, marginal = self.scores(sample.x[few], sample.z[few], required(critic, self))
-        return Scores(joint, marginal.flatten(), FREE[self.bound](joint, marginal))
+        bound = FREE[self.bound](joint, marginal)
+        if marginal.ndim == 2:  # on whose diagonal lie the pairs drawn together
+            marginal = marginal[~torch.eye(len(marginal), dtype=torch.bool, device=marginal.device)]
+        return Scores(joint, marginal, bound)
 
     def scores(
         self, x: Float[Tensor, " b *data"], z: Float[Tensor, "b d"], critic: nn.Module

@@ -12,8 +12,8 @@ LETTERS = (
     r"$R$: rate, $\mathrm{KL}(q(z\mid x)\,\|\,p(z))$. "
     r"$\hat I(x; z)$: estimated mutual information of image and code. "
     r"$\mathrm{Div}$, $\mathrm{MMD}^2$: distance of the aggregated posterior $q(z)$ "
-    "from the prior $p(z)$. In nats per image, but for $\\mathrm{MMD}^2$ and $\\mathrm{KSD}^2$, "
-    "which have no unit."
+    "from the prior $p(z)$. In nats per image, but for $\\mathrm{MMD}^2$, $\\mathrm{KSD}^2$, "
+    r"$\hat I_{\chi^2}$ and $\hat I_{\mathrm{H}}$ (of other divergences), which have no unit."
 )
 NOTHING = "Nothing is being trained here."
 

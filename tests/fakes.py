@@ -1,5 +1,6 @@
 """Runs that no worker has trained: what viewers find in a run directory, made up by a test."""
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ QUANTITIES = {
 def about(dimensions: int = 2) -> dict:
     """What a run says of itself when it starts."""
     return {
-        "quantities": QUANTITIES,
+        "quantities": copy.deepcopy(QUANTITIES),
         "classes": [str(digit) for digit in range(10)],
         "image_shape": [8, 8],
         "latent_dim": dimensions,

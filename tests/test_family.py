@@ -5,6 +5,7 @@ import itertools
 import pytest
 from pydantic import ValidationError
 
+from infovae_core.bounds import BOUNDS
 from infovae_core.family import coordinates, settings_at
 from infovae_core.objectives import OBJECTIVES, VAE, BetaVAE, InfoMaxVAE, InfoVAE, Objective
 from tests.test_objectives import assert_same
@@ -32,6 +33,12 @@ def test_the_point_of_an_objective_has_its_coefficients(objective):
         rate, other = rate + other, -other
     alpha, lam = coordinates(objective)
     assert (1 - alpha, alpha + lam - 1) == pytest.approx((rate, other))
+
+
+@pytest.mark.parametrize("bound", BOUNDS)
+def test_only_bounds_on_the_information_lie_on_the_plane(bound):
+    there = coordinates(InfoMaxVAE(bound=bound)) is not None
+    assert there == (bound in ("kl", "dv", "nce"))
 
 
 def test_the_published_infomax_rewards_rate():

@@ -509,6 +509,8 @@ def test_no_page_loads_what_takes_seconds(root, script):
 import sys, streamlit
 given = set(sys.modules)  # streamlit itself loads some of plotly where it is installed
 from streamlit.testing.v1 import AppTest
+from infovae_core import dispatch
+dispatch.spawn = lambda root: None  # no worker is left behind
 page = AppTest.from_file({str(script)!r}, default_timeout=30).run()
 assert not page.exception, page.exception
 print(*{{name.partition(".")[0] for name in set(sys.modules) - given}})

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.distributions import Normal
 
-from infovae_core.bounds import BOUNDS
+from infovae_core.bounds import BOUNDS, FREE
 from infovae_core.divergences import KERNELS, svgd_direction, witness
 from infovae_core.model import Pass, diagonal_normal
 from infovae_core.objectives import InfoVAE
@@ -66,9 +66,18 @@ def test_a_critic_of_pairs_shows_the_scores_that_make_its_bound(bound):
         torch.testing.assert_close(sight.bound, value)
         torch.testing.assert_close(sight.together, critic(x, seen.z))
         rolled = critic(x, seen.z.roll(1, 0))
-        apart, each = sight.apart.view(40, -1), torch.arange(40)  # InfoNCE scores every pair
+        apart, each = sight.apart.view(40, -1), torch.arange(40)
+        assert apart.shape[1] == (39 if bound == "nce" else 1)  # codes of every other image
         torch.testing.assert_close(apart[each, each - 1 if bound == "nce" else 0], rolled)
     assert torch.equal(critic.log_denominator, kept)
+
+
+@pytest.mark.parametrize("bound", BOUNDS)
+def test_what_a_critic_of_pairs_shows_is_named_t_only_where_its_output_is_t(bound):
+    """The bound of free outputs is that of t itself wherever these are one function."""
+    is_t = FREE[bound] is BOUNDS[bound]
+    assert ("critic's t at" in MutualInformation(bound).sight) == is_t
+    assert ("log of a density ratio" in MutualInformation(bound).sight) == (not is_t)
 
 
 @pytest.mark.parametrize("d", [1, 2])

@@ -39,6 +39,13 @@ def test_the_best_of_a_column(better, values, best):
     assert table.best(column) == best
 
 
+def test_what_is_still_in_training_is_not_the_best():
+    column = Column("m", "m", "nats", "higher")
+    rows = [Row("done", {}, {"m": Cell(1.0)}), Row("also", {}, {"m": Cell(2.0)})]
+    under_way = Row("not yet", {}, {"m": Cell(3.0)}, settled=False)
+    assert Table([column], [*rows, under_way]).best(column) == {1}
+
+
 @pytest.mark.parametrize(
     ("cell", "text"),
     [

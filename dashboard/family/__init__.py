@@ -39,12 +39,14 @@ def plane(
     """Show where the objective called `name` lies, and where that of the run in view.
 
     `objective` is None while its settings are wrong. `on_pick` hears which fields of an objective
-    put it where somebody clicked, before the page runs again.
+    put it where somebody clicked, before the page runs again; those of an InfoVAE where the
+    objective is no member of the family, for no coefficient leads it there.
     """
 
     def picked() -> None:
         if choice := st.session_state[key].picked:
-            on_pick(record_of(choice, name))
+            outside = objective is not None and coordinates(objective) is None
+            on_pick(record_of(choice, InfoVAE.__name__ if outside else name))
 
     both = (objective, in_run)
     beta = next((o.beta for o in both if isinstance(o, InfoMaxVAE)), InfoMaxVAE().beta)
@@ -76,6 +78,7 @@ LANDMARKS: dict[str, tuple[str, Record]] = {  # title and fields of the objectiv
     **{name: (preset.title, preset.settings["objective"]) for name, preset in PRESETS.items()},
 }
 LABELLED = ("VAE", "aae")  # also where nobody points at them
+OUTSIDE = "its bound is on another divergence than I"  # of an InfoMax-VAE without a point
 
 
 @functools.cache
@@ -93,11 +96,13 @@ def _landmarks() -> tuple[Record, ...]:
 
 
 def _spot(name: str, objective: Objective | None) -> dict[str, Any]:
-    """An objective as the browser draws it; without a point where it has none."""
+    """An objective as the browser draws it; without a point where it has none, and why."""
+    point = objective and coordinates(objective)
     return {
         "title": OBJECTIVES[name].title,
         "color": palette.OBJECTIVES.get(name, palette.NEUTRAL),
-        "point": objective and coordinates(objective),
+        "point": point,
+        "why": OUTSIDE if objective and point is None else "",
     }
 
 

@@ -205,3 +205,19 @@ def test_the_run_in_view_is_a_ring_where_it_differs(view, root):
     middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     assert middle == pytest.approx(tuple(place), abs=1)
     shutil.rmtree(run.path)
+
+
+def test_a_bound_on_another_divergence_has_no_point_and_a_click_leads_back_to_the_family(
+    view, root
+):
+    run = runs.create(root, RunConfig(objective=InfoMaxVAE(bound="pearson")))
+    run.set_status(state="finished")
+    view.open(run)
+    plane = Plane(view)
+    what, why = (plane.root.locator(f".{name}") for name in ("what", "sum"))
+    expect(what).to_have_text("InfoMax-VAE has no point here", timeout=PATIENCE)
+    expect(why).to_have_text("its bound is on another divergence than I")
+    expect(plane.root.locator("circle.form")).to_be_hidden()
+    plane.click(0.5, 40)
+    plane.says(α=0.5, λ=40, Objective="InfoVAE")
+    shutil.rmtree(run.path)

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests import fakes
-from tests.e2e.conftest import PATIENCE
+from tests.e2e.conftest import PATIENCE, View
 
 
 @pytest.fixture
@@ -196,11 +196,14 @@ def test_what_was_turned_and_what_blew_up_is_marked_on_the_curves(view, run):
     before = view.picture("curves")
     about = fakes.about()
     about["quantities"]["mmd"] |= {"weight": 49}
-    changes, weights = {"λ": [10.0, 50.0], "Kernel": ["rbf", "imq"]}, {"mmd": [9.0, 49.0]}
+    changes, weights = {"λ": [10.0, 200.8], "Kernel": ["rbf", "imq"]}, {"mmd": [9.0, 199.8]}
     run.event("turned", 10, changes=changes, weights=weights, about=about)
     run.event("warning", 15, quantity="rate", text="R <has> blown up")
+    run.event("turned", 16, changes={"λ": "odd"}, weights=[None, 3])  # of some other version
     canvas = view.canvas("curves")
-    expect(canvas).to_have_attribute("data-marks", "turned@10,warning@15", timeout=PATIENCE)
+    expect(canvas).to_have_attribute(
+        "data-marks", "turned@10,warning@15,turned@16", timeout=PATIENCE
+    )
     assert view.picture("curves") != before
     expect(view.root.locator(".saying")).to_have_text("▲ R <has> blown up")
 
@@ -210,13 +213,44 @@ def test_what_was_turned_and_what_blew_up_is_marked_on_the_curves(view, run):
         if tip.is_visible():
             break
     assert tip.inner_text().splitlines() == [
-        "Turned after step 10: λ 10 → 50, Kernel rbf → imq",
-        "coefficient of MMD²(q(z), p(z)): 9 → 49",
+        "Turned after step 10: λ 10 → 200.8, Kernel rbf → imq",
+        "coefficient of MMD²(q(z), p(z)): 9 → 199.8",
     ]
     view.page.mouse.move(box["x"] + box["width"], box["y"] - 5)
     expect(tip).to_be_hidden()
     view.page.reload()
-    expect(canvas).to_have_attribute("data-marks", "turned@10,warning@15", timeout=PATIENCE)
+    expect(canvas).to_have_attribute(
+        "data-marks", "turned@10,warning@15,turned@16", timeout=PATIENCE
+    )
+
+
+def test_an_answer_that_cannot_be_drawn_is_reported_and_not_the_last(browser, server, run):
+    view = View(browser.new_page(), server)  # a page of its own, for errors fail the other one
+    odd = {"state": "running", "status": {}, "rows": None, "snapshot": None}
+    odd |= {"first": 0, "next": 0, "next_event": 0}
+    view.page.route("**/live?*", lambda route: route.fulfill(json=odd))
+    with view.page.expect_event("pageerror", timeout=PATIENCE) as reported:
+        view.open(run)
+    assert "rows" in str(reported.value)
+    view.page.unroute("**/live?*")
+    view.until(rows=22, snapshot=20)
+    view.page.close()
+
+
+def test_a_code_that_says_nothing_is_said(view, run):
+    view.open(run).until(snapshot=20)
+    saying = view.root.locator(".saying")
+    expect(saying).to_be_hidden()
+    empty = fakes.row(40, "test")
+    empty["values"]["rate"] = 0.001
+    run.log(empty)
+    fakes.progress(run, 40)
+    expect(saying).to_contain_text("Collapsed: R ≈ 0", timeout=PATIENCE)
+    full = fakes.row(50, "test")
+    full["values"]["rate"] = 3.0
+    run.log(full)
+    fakes.progress(run, 50)
+    expect(saying).to_be_hidden(timeout=PATIENCE)
 
 
 def test_a_lost_server_is_waited_for(view, run):

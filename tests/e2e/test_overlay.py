@@ -3,6 +3,7 @@
 import re
 import shutil
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
@@ -15,8 +16,13 @@ def start(root):
     """Start a run with a snapshot at step 10, of what a term sees or of nothing more."""
     begun = []
 
-    def start(kind=None, dimensions=2):
+    def start(kind=None, dimensions=2, **said):
         run = fakes.start(root, dimensions)
+        if said:  # of the term, otherwise than in fakes
+            about = fakes.about(dimensions)
+            mmd = about["quantities"]["mmd"] | said
+            about["quantities"] = about["quantities"] | {"mmd": mmd}
+            run.event("turned", 0, about=about)
         begun.append(run)
         snap(run, kind, 10, dimensions)
         return run
@@ -69,6 +75,25 @@ def test_the_help_has_the_terms_own_formula(view, start):
     expect(help).to_contain_text("What MMD² sees: the witness f(z). Red: too many codes")
 
 
+def test_the_text_says_where_most_and_fewest_codes_are_too_many(view, start):
+    run = start("field")
+    arrays = fakes.sight("field", fakes.snapshot(2, seed=10))
+    across, up = r"(0\.94|1\.25|1\.56)", r"(0\.31|0\.6[23]|0\.94)"  # neighbours of the grid
+    axis = np.linspace(-5, 5, 33, dtype=np.float32)
+    x, y = np.meshgrid(axis, axis, indexing="ij")
+    peak = [np.exp(-((x - sign * 1.25) ** 2) - (y - 0.625) ** 2) for sign in (1, -1)]
+    run.save_snapshot(20, arrays | {"field": (peak[0] - peak[1]).astype(np.float32)})
+    fakes.progress(run, 20)
+    view.open(run).until(snapshot=20)
+    view.panel("plane").locator(".sees").click()
+    expect(view.canvas("plane")).to_have_attribute(
+        "aria-label",
+        # to a place of the grid, for what travels is cut where the map's colours end
+        re.compile(rf"most at {across}, {up}, least at −{across}, {up}\."),
+        timeout=PATIENCE,
+    )
+
+
 @pytest.mark.parametrize(
     ("kind", "dimensions", "said"),
     [
@@ -91,10 +116,21 @@ def test_scores_are_two_histograms_beside_the_bound(view, start):
     view.open(start("scores")).until(snapshot=10)
     view.panel("plane").get_by_role("button", name="What MMD² sees").click()
     key = view.panel("plane").locator(".key")
-    expect(key.locator(".bound")).to_have_text(re.compile(r"= 1\.50"))
+    expect(key.locator(".bound")).to_have_text(re.compile(r"= 1\.50 squared kernel distance$"))
     together, apart = (key.locator(f"path.{name}") for name in ("together", "apart"))
     assert together.bounding_box()["width"] > 50
     assert together.get_attribute("d") != apart.get_attribute("d")
+
+
+def test_a_bound_without_a_unit_is_a_number_alone(view, start):
+    run = start("scores", label="Î(x; z), χ²", unit="no unit")
+    view.open(run).until(snapshot=10)
+    view.panel("plane").locator(".sees").click()
+    bound = view.panel("plane").locator(".key .bound")
+    expect(bound).to_have_text("Î(x; z), χ² = 1.50")
+    expect(view.canvas("plane")).to_have_attribute(
+        "aria-label", re.compile(r"Î\(x; z\), χ² = 1\.50\."), timeout=PATIENCE
+    )
 
 
 def test_a_run_that_sees_nothing_has_no_button(view, start):

@@ -82,7 +82,7 @@ def test_a_knob_is_turned_while_the_model_trains(view, run, press):
     press(f"Turn λ {before:g} → {after:g}")
     mark = re.compile(r"^turned@\d+$")
     expect(view.canvas("curves")).to_have_attribute("data-marks", mark, timeout=PATIENCE)
-    expect(view.page.get_by_text(f"λ {after:g} ·")).to_be_visible(timeout=PATIENCE)
+    expect(view.page.get_by_text(f"λ {after:g} (turned)")).to_be_visible(timeout=PATIENCE)
     [turned] = [event for event in run.events() if event["event"] == "turned"]
     weight = RunConfig.model_validate(run.config).objective.weights[1]
     assert turned["changes"] == {"λ": [before, after]}

@@ -147,7 +147,7 @@ export class Plane {
     this.#put(this.runName, run?.point);
     this.#put(this.aim, dragging ? null : aimed?.point);
     this.#drawInfoMax();
-    const here = { point: this.#point, title: form.title };
+    const here = { point: this.#point, title: form.title, why: form.why };
     const [what, sum] = this.#words(aimed ?? here);
     write(this.what, what);
     write(this.sum, sum);
@@ -174,9 +174,9 @@ export class Plane {
     if (color) element.style.setProperty("--color", color);
   }
 
-  /** What a point is, and the coefficients it has. */
-  #words({ point, landmark, title }) {
-    if (!point) return [`${title} has no point here`, ""];
+  /** What a point is, and the coefficients it has; without a point, why there is none. */
+  #words({ point, landmark, title, why }) {
+    if (!point) return [`${title} has no point here`, why];
     const [alpha, lam] = point;
     const place = `α ${number(alpha)}, λ ${number(lam)}`;
     const sum = `D ${term(1 - alpha)}R ${term(alpha + lam - 1)}Div`;

@@ -235,7 +235,7 @@ export class Curves {
 
   #drawOver(context) {
     for (const plot of this.plots) {
-      drawHead(context, plot, this.theme, this.cursor ?? Infinity);
+      drawHead(context, plot, this.marks, this.theme, this.cursor ?? Infinity);
       if (this.cursor !== null && !this.brush) drawCursor(context, plot, this.theme, this.cursor);
     }
     if (!this.brush) return;

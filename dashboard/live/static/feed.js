@@ -62,10 +62,10 @@ export class Feed {
       this.failures += 1;
       this.listener.link(this.failures < 2);
     } finally {
-      this.busy = false;
+      this.busy = false; // and go on asking, also where a listener threw
+      if (this.again || run !== this.run) this.wake();
+      else this.#schedule();
     }
-    if (this.again || run !== this.run) this.wake();
-    else this.#schedule();
   }
 
   #schedule() {

@@ -13,13 +13,19 @@ export function marksOf(events, about) {
   return events.flatMap(({ event, step, changes, weights, quantity, text }) => {
     if (event === "warning") return [{ kind: event, step, quantity, text }];
     if (event !== "turned") return [];
-    const turned = Object.entries(changes ?? {}).map(([name, pair]) => `${name} ${arrow(pair)}`);
-    const coefficients = Object.entries(weights ?? {}).map(
+    const turned = pairs(changes).map(([name, pair]) => `${name} ${arrow(pair)}`);
+    const coefficients = pairs(weights).map(
       ([name, pair]) => `coefficient of ${labels[name]?.label ?? name}: ${arrow(pair)}`,
     );
     const lines = [`Turned after step ${step}: ${turned.join(", ")}`, ...coefficients];
-    return [{ kind: event, step, brief: turned.join(", "), text: lines.join("\n") }];
+    const before = Object.fromEntries(pairs(weights).map(([name, [old]]) => [name, old]));
+    return [{ kind: event, step, brief: turned.join(", "), text: lines.join("\n"), before }];
   });
+}
+
+/** The entries of a record that are pairs; a log may be of another version. */
+function pairs(record) {
+  return Object.entries(record ?? {}).filter(([, pair]) => Array.isArray(pair) && pair.length === 2);
 }
 
 function arrow([before, after]) {
@@ -27,10 +33,16 @@ function arrow([before, after]) {
   return `${said(before)} → ${said(after)}`;
 }
 
-/** A number with as many of three significant digits as it needs. */
+/** The coefficient that a quantity had at `step`, `now` being the present one. */
+export function weightAt(marks, name, step, now) {
+  const next = marks.find((mark) => mark.step >= step && name in (mark.before ?? {}));
+  return next ? next.before[name] : now;
+}
+
+/** A number with as many of four significant digits as it needs. */
 function short(value) {
   return Math.abs(value) >= 1e-3 && Math.abs(value) < 1e6
-    ? String(Number(value.toPrecision(3))).replace("-", "−")
+    ? String(Number(value.toPrecision(4))).replace("-", "−")
     : number(value);
 }
 

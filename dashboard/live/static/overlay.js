@@ -63,7 +63,7 @@ export class Overlay {
     const { kind, scale, bound, means, values } = this.sight;
     const begin = ` What ${this.#symbol} sees: `;
     if (kind === "scores") {
-      const [together, apart] = means.map(number);
+      const [together, apart] = means.map((mean) => number(mean));
       return `${begin}critic's mean output ${together} on pairs together, ${apart} on pairs apart; ${this.#bound(bound)}.`;
     }
     const size = number(scale);
@@ -148,14 +148,15 @@ export class Overlay {
   /** The bound with its unit. */
   #bound(value) {
     const { label, unit } = this.quantities[this.sight.term] ?? { label: "bound", unit: "" };
-    return `${label} = ${number(value)} ${unit.replace(" per image", "")}`.trim();
+    return `${label} = ${number(value)} ${unit.replace(/ per image|no unit/, "")}`.trim();
   }
 
   /** The place of the largest value of a map, or of the smallest where the sign is -1. */
   #extreme(values, sign) {
     const { places, reach } = this.sight;
+    const size = (i) => (Number.isNaN(values[i]) ? -Infinity : sign * values[i]);
     let best = 0;
-    values.forEach((value, i) => (best = sign * value > sign * values[best] ? i : best));
+    values.forEach((_, i) => (best = size(i) > size(best) ? i : best));
     const indices = places.length === 1 ? [best] : [Math.floor(best / places[1]), best % places[1]];
     return indices.map((i, k) => coordinate((2 * i * reach) / (places[k] - 1) - reach)).join(", ");
   }

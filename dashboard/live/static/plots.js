@@ -2,6 +2,7 @@
 
 import { count, number, tick } from "./format.js";
 import { place } from "./history.js";
+import { weightAt } from "./marks.js";
 import { LINEAR, Scale, logarithmic } from "./scale.js";
 import { line } from "./surface.js";
 
@@ -36,7 +37,7 @@ export function layOut(width, height, shown, { history, splits, range, log, zoom
       const [low, top] = rangeOf(lines, log || zoomed ? 0 : BEGINNING);
       return {
         ...quantity,
-        label: sign(quantity, shown) + quantity.label,
+        summed: shown.some((other) => other.weight != null),
         box,
         last,
         lines,
@@ -88,8 +89,8 @@ function withMargin(low, high, pixels, warp) {
 }
 
 /** What stands before a part of the total where the weights are known: "= D", "+ 9 × MMD²". */
-function sign({ name, weight }, quantities) {
-  if (name === "distortion" && quantities.some((q) => q.weight != null)) return "= ";
+function sign(name, weight, summed) {
+  if (name === "distortion" && summed) return "= ";
   if (weight == null) return "";
   const size = Math.abs(weight);
   return `${weight < 0 ? "−" : "+"} ${size === 1 ? "" : `${Number(size.toPrecision(3))} × `}`;
@@ -164,11 +165,13 @@ export function drawSteps(context, { box, x }, theme, { title = "step", write = 
   }
 }
 
-/** Name, unit and values at the step `cursor` or the last one before it. */
-export function drawHead(context, { label, unit, index, box, lines }, theme, cursor) {
+/** Name, coefficient, unit and values at the step `cursor` or the last one before it. */
+export function drawHead(context, plot, marks, theme, cursor) {
+  const { name, label, unit, index, box, lines } = plot;
   const base = box.top - 8;
   const color = theme.quantity(index);
-  const names = versions(label, "(q(z), p(z))");
+  const weight = weightAt(marks, name, cursor, plot.weight);
+  const names = versions(sign(name, weight, plot.summed) + label, "(q(z), p(z))");
   let left = box.left - LEFT + 2;
   let { right } = box;
   context.textBaseline = "alphabetic";

@@ -38,13 +38,14 @@ export class Strip {
 
   /**
    * Show a run's state and how far it is; "none" where there is no run, "" while nobody knows.
-   * A running one may have a `warning`.
+   * A running or finished one may have a `warning`.
    */
   show(state, { step, steps, epoch, epochs, rate, seconds, error }, warning) {
     const word = STATES[state] ?? state;
     const begun = steps != null;
     const running = begun && state === "running";
-    const said = { failed: error, running: warning && `▲ ${warning}`, ...SAYINGS };
+    const warned = warning && `▲ ${warning}`;
+    const said = { failed: error, running: warned, finished: warned, ...SAYINGS };
     const saying = said[state] ?? "";
     const left = ((steps - step) * seconds) / step;
     this.state.dataset.state = this.bar.dataset.state = state;

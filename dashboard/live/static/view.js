@@ -17,6 +17,11 @@ const LOWEST = 560; // px
 const HIGHEST = 1100;
 const STACKED = 640; // px of width up to which the style sheet stacks the panels
 const MARGIN = 16; // px that the view leaves free at the window's bottom
+const EMPTY = 0.01; // nats of rate below which a code says nothing
+const LATE = 0.25; // share of the steps after which it should say something
+const COLLAPSED =
+  "Collapsed: R ≈ 0, every code is a draw from the prior and says nothing of its image. " +
+  "Lower the weight of the rate or of the divergence.";
 const HINTS = {
   none: "Press Train to watch the encoder find the digits.",
   queued: "Waiting for its turn.",
@@ -129,6 +134,7 @@ export class View {
     this.about = about ?? this.about;
     this.history.add(first, rows);
     this.events = [...this.events.slice(0, from), ...events];
+    this.late = status.step > LATE * status.steps;
     this.strip.show(state, status, this.#warning);
     if (changed) this.plane.introduce(about, this.palette);
     if (changed || rows.length || events.length) {
@@ -143,10 +149,11 @@ export class View {
     this.#fit();
   }
 
-  /** The newest warning since the run was last started. */
+  /** The newest warning since the run was last started, or that its codes are empty. */
   get #warning() {
     const begun = this.events.findLastIndex(({ event }) => event === "started" || event === "resumed");
-    return this.events.slice(begun + 1).findLast(({ event }) => event === "warning")?.text;
+    const warned = this.events.slice(begun + 1).findLast(({ event }) => event === "warning")?.text;
+    return warned ?? (this.history.value("test", "rate") < EMPTY && this.late ? COLLAPSED : undefined);
   }
 
   #picture(snapshot) {
