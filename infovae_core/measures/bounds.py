@@ -1,6 +1,5 @@
 """Mutual information by a fresh critic, fitted to training images, reported on held-out ones."""
 
-
 from torch import Tensor
 
 from infovae_core import critics, intervals
