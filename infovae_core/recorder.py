@@ -153,8 +153,8 @@ class Recorder:
         named = ", ".join(name for name in names if name != "total") or "total"
         return NotFinite(
             f"the loss must stay finite, got {named} not finite at step {self.pulse.step}; lower "
-            f"the learning rate ({self.now.training.learning_rate:g}) or the term's weight in a new "
-            "run, for this one would repeat itself"
+            f"the learning rate ({self.now.training.learning_rate:g}) or the term's weight in a "
+            "new run, for this one would repeat itself"
         )
 
 
