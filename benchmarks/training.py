@@ -15,10 +15,8 @@ Prints a Markdown table.
 """
 
 import argparse
-import contextlib
 import itertools
 import os
-import platform
 import statistics
 import tempfile
 import time
@@ -31,6 +29,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the worker does, befor
 import torch
 from torch.nn import functional as F
 
+from benchmarks.machine import machine
 from infovae_core import data, runs, training, worker
 from infovae_core.config import RunConfig
 from infovae_core.data import Dataset, Split
@@ -146,16 +145,6 @@ def warm(steps: Steps, seconds: float) -> int:
         next(steps)
         count += 1
     return max(1, count // 2)
-
-
-def machine() -> str:
-    """What the times were measured on."""
-    name = platform.processor() or platform.machine()
-    with contextlib.suppress(OSError):
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        name = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    load = os.getloadavg()[0]
-    return f"{name}, {os.cpu_count()} threads, torch {torch.__version__}, load {load:.1f}"
 
 
 OBJECTIVES = {
