@@ -241,7 +241,8 @@ def measure_training(rounds: int, duration: float) -> None:
     config = RunConfig.model_validate({"training": {"epochs": 1_000_000}})
     ratios: dict[str, list[float]] = {"30 viewers": [], "a browser": []}
     with dashboard(root) as address, chromium() as browser:
-        run = worker.launch(runs.create(root, config.model_dump(mode="json")))
+        run = runs.create(root, config.model_dump(mode="json"))
+        worker.launch(run)
         while not run.last("train"):
             time.sleep(0.2)
         for _ in range(rounds):

@@ -14,6 +14,7 @@ import anyio
 from infovae_core import runs, worker
 
 EVERY = 10.0  # seconds
+INTERNET = (socket.AF_INET, socket.AF_INET6)
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +36,8 @@ def answer_at_once() -> None:
     connections inherit it from the socket that listens.
     """
     for each in gc.get_objects():
-        if isinstance(each, socket.socket) and each.family in (socket.AF_INET, socket.AF_INET6):
+        # by type(): some objects warn when asked for their class
+        if issubclass(type(each), socket.socket) and each.family in INTERNET:
             with suppress(OSError):  # closed, or no stream
                 if each.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
                     each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
