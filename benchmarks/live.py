@@ -240,11 +240,7 @@ def measure_training(rounds: int, duration: float) -> None:
     root = Path(tempfile.mkdtemp())
     config = RunConfig.model_validate({"training": {"epochs": 1_000_000}})
     ratios: dict[str, list[float]] = {"30 viewers": [], "a browser": []}
-    with dashboard(root) as address, chromium() as browser:
-        run = runs.create(root, config.model_dump(mode="json"))
-        worker.launch(run)
-        while not run.last("train"):
-            time.sleep(0.2)
+    with dashboard(root) as address, chromium() as browser, training(root, config) as run:
         for _ in range(rounds):
             alone = steps_in(run, duration)
             with viewers(address, run.id, 30, duration + 3):
@@ -259,13 +255,25 @@ def measure_training(rounds: int, duration: float) -> None:
             page.close()
             ratios["30 viewers"].append(2 * watched / (alone + again))
             ratios["a browser"].append(2 * seen / (again + steps_in(run, duration)))
-        run.request("stop")
-        while run.state in runs.ACTIVE:
-            time.sleep(0.1)
     print("| beside the training | its steps, × those without | from | to |\n|---|---|---|---|")
     for what, found in ratios.items():
         print(f"| {what} | {statistics.median(found):.2f} | {min(found):.2f} | {max(found):.2f} |")
     shutil.rmtree(root, ignore_errors=True)
+
+
+@contextmanager
+def training(root: Path, config: RunConfig) -> Iterator[runs.Run]:
+    """A run that trains for as long as it is needed."""
+    run = runs.create(root, config.model_dump(mode="json"))
+    worker.launch(run)
+    try:
+        while not run.last("train"):
+            time.sleep(0.2)
+        yield run
+    finally:
+        run.request("stop")
+        while run.state in runs.ACTIVE:
+            time.sleep(0.1)
 
 
 def steps_in(run: runs.Run, duration: float) -> int:
