@@ -7,24 +7,16 @@ from typing import Any
 
 from dashboard import words
 from dashboard.comparison import CODES, Entry, last, quantities
-from dashboard.tables import Better, Cell, Column, Row, Table
+from dashboard.tables import Cell, Column, Row, Table
 from infovae_core import runs
-from infovae_core.metrics import METRICS, Metric
+from infovae_core.metrics import METRICS
 
-DATA = "data set"
 DECIDING = {  # what must agree for distortions to mean the same
-    DATA: ("data", "name"),
+    "data set": ("data", "name"),
     "binarisation": ("data", "binarize"),
     "likelihood": ("model", "likelihood"),
     "σ of the likelihood": ("model", "sigma"),
 }
-EXPLAINED = (  # of metrics, those whose value hangs on what is decided there
-    "elbo",
-    "distortion",
-    "log_likelihood_is",
-    "log_likelihood_ais",
-    "bits_per_dim",
-)
 LIKEWISE = (
     "distortion",
     "rate",
@@ -37,15 +29,14 @@ def table(compared: Sequence[Entry]) -> Table:
     Of the facts about the runs, those that all share are left out; see `common`.
     """
     measured = {entry: entry.run.evaluation for entry in compared}
-    differing = disagreements(compared)
     columns = [
-        Column(m.name, m.title, m.unit, _better(m, differing), m.symbol, m.help)
+        Column(m.name, m.title, m.unit, m.better, m.symbol, m.help)
         for m in METRICS.values()
         if any(m.name in found for found in measured.values())
     ]
     known = sorted(quantities(compared).items(), key=lambda item: not _same(item[0]))
     logged = [
-        Column(f"logged_{key}", f"{label}, last logged", unit, *_judged(key, differing))
+        Column(f"logged_{key}", f"{label}, last logged", unit, *_judged(key))
         for key, (label, unit) in known  # what does not hang on the objective comes first
         if not all(_same(key) in found for found in measured.values())
     ]
@@ -113,16 +104,10 @@ def _same(key: str) -> str:
     return name if split == CODES or name in LIKEWISE else ""
 
 
-def _judged(key: str, differing: Sequence[str]) -> list[Any]:
+def _judged(key: str) -> list[Any]:
     """Where the better values of a logged quantity lie, its symbol and its help, if it has some."""
     metric = METRICS.get(_same(key))
-    return [_better(metric, differing), metric.symbol, metric.help] if metric else []
-
-
-def _better(metric: Metric, differing: Sequence[str]) -> Better | None:
-    """Where the better values of a metric lie; nowhere if they do not compare."""
-    apart = DATA in differing or (differing and metric.name in EXPLAINED)
-    return None if apart else metric.better
+    return [metric.better, metric.symbol, metric.help] if metric else []
 
 
 def disagreements(compared: Iterable[Entry]) -> list[str]:

@@ -224,7 +224,7 @@ if shared := " · ".join(f"{name} {fact}" for name, fact in scores.common(compar
 if differing := scores.disagreements(compared):
     st.warning(
         f"The runs differ in {' and '.join(differing)}: their distortions and likelihoods do not "
-        "compare, and none is marked as the best.",
+        "compare.",
         icon=":material/balance:",
     )
 metrics()

@@ -224,21 +224,6 @@ def test_runs_whose_distortions_mean_different_things_are_said(make):
     assert scores.disagreements([a, b, c]) == ["data set", "likelihood"]
 
 
-def test_what_does_not_compare_has_no_best(make):
-    def marked(*configs):
-        table = scores.table(comparison.entries(made for made in configs))
-        return {column.name for column in table.columns if column.better}
-
-    alike, gaussian = make(VAE()), make(VAE(), model={"likelihood": "gaussian"})
-    for run, value in ((alike, 1.0), (gaussian, 2.0)):
-        run.save_evaluation({name: {"value": value, "step": 1} for name in METRICS})
-    one = {name for name, metric in METRICS.items() if metric.better}
-    assert marked(alike) == one
-    assert marked(alike, gaussian) == one - set(scores.EXPLAINED)
-    assert set(scores.EXPLAINED) < one
-    assert marked(alike, make(VAE(), data={"name": "mnist"})) == set()
-
-
 def test_a_broken_run_is_compared_as_far_as_it_goes(make):
     run = make(VAE(), label="broken")
     (run.path / "config.json").write_text("{")
