@@ -6,6 +6,7 @@ from playwright.sync_api import expect
 
 from infovae_core import runs
 from infovae_core.config import RunConfig
+from infovae_core.metrics import METRICS
 from infovae_core.objectives import VAE, BetaVAE
 from tests import fakes
 from tests.e2e.conftest import PATIENCE
@@ -120,7 +121,8 @@ def test_what_another_viewer_has_evaluated_is_followed(planes, page, compared):
     run = compared[0][0]
     run.begin_evaluation(names=["elbo"], seed=0)
     run.set_evaluating(name="elbo", share=0.5)
-    expect(page.get_by_text("measuring: Evidence lower bound")).to_be_visible(timeout=PATIENCE)
+    bar = page.get_by_test_id("stProgress")
+    expect(bar).to_contain_text(METRICS["elbo"].title, timeout=PATIENCE)
     run.end_evaluation("the model must fit; lower batch_size")
     expect(page.get_by_text("the model must fit; lower batch_size")).to_be_visible(timeout=PATIENCE)
 
