@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 CORE = [*sorted(path.stem for path in (ROOT / "infovae_core").glob("*.py")), "measures"]
 ORDER = [  # each imports only from those before it
-    ("divergences", "bounds", "likelihoods", "randomness", "runs", "sights"),
+    ("decoders", "divergences", "bounds", "likelihoods", "randomness", "runs", "sights"),
     ("model", "metrics", "intervals", "probes"),
     ("estimators", "evidence", "results", "terms"),
     ("critics", "objectives"),
@@ -18,6 +18,7 @@ ORDER = [  # each imports only from those before it
     ("data", "evaluation", "knobs", "networks", "presets", "studies"),
     ("measures", "recorder", "training"),
     ("checkpoints", "snapshots", "information"),
+    ("decoding",),
 ]
 
 
@@ -44,7 +45,7 @@ def test_the_core_loads_no_streamlit_and_no_plotly(name):
     "name",
     [
         *("runs", "config", "objectives", "metrics", "family", "presets", "knobs"),
-        *("studies", "archive", "evaluation", "results"),
+        *("studies", "archive", "evaluation", "results", "decoders"),
         *("dispatch", "options", "worker", "__main__"),
     ],
 )
