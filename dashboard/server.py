@@ -9,6 +9,7 @@ from typing import Any
 
 import anyio
 
+from dashboard.decoding import SERVICE
 from infovae_core import runs, worker
 
 EVERY = 10.0  # seconds
@@ -23,6 +24,7 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
         tasks.start_soon(keep_worker)
         yield
         tasks.cancel_scope.cancel()
+    SERVICE.stop()
 
 
 async def keep_worker() -> None:

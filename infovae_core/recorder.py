@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 BEAT = 0.25  # seconds between two heartbeats
 RATE_OVER = 2.0  # seconds that images per second are measured over
 SNAPSHOTS = 200  # kept of a run
+DECODERS = 64_000_000  # bytes of decoders kept of a run
 
 
 class NotFinite(ArithmeticError):
@@ -131,12 +132,15 @@ class Recorder:
             self.run.event("warning", step, quantity=name, text=text)
 
     def _snapshot(self, state: State) -> None:
-        from infovae_core import snapshots
+        from infovae_core import decoding, snapshots
 
         self._check(state)
         self.before = snapshots.take(state, self.images, self.before)
+        decoder = decoding.take(state.model, self.images.shape, self.before)
+        self.run.save_decoder(state.step, decoder)  # first: what is seen can be decoded
         self.run.save_snapshot(state.step, self.before)
         self.run.thin_snapshots(SNAPSHOTS)
+        self.run.thin_decoders(DECODERS)
         self.drawn = state.step
 
     def _checkpoint(self, state: State) -> None:
