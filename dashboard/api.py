@@ -29,13 +29,14 @@ from infovae_core.runs import Run, RunError, Tail
 
 FRESH = 0.05  # seconds for which what was read of a run is shown without looking again
 KEPT_DECODERS = 4  # packed for each run; a browser keeps its own
+KEPT_POSTERIORS = 8
 MOST_CODES = 1024  # decoded at once
 KEPT = 32  # runs whose logs are kept parsed; answers and snapshots kept packed for each
 SHOWN = ("step", "steps", "epoch", "epochs", "rate", "seconds", "created", "device", "error")
 FOREVER = "public, max-age=31536000, immutable"
 STATIC = {
     name: Path(__file__).parent / name / "static"
-    for name in ("live", "family", "planes", "study", "units")
+    for name in ("live", "family", "latent", "planes", "study", "units")
 }
 MEDIA = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
 
@@ -53,6 +54,8 @@ class Feed:
         self._snapshots: dict[tuple[int, str, bool], bytes] = {}
         self._decoders: dict[int, bytes] = {}
         self._codes: dict[int, bytes] = {}
+        self._looking = threading.Lock()  # for what takes long: news does not wait for it
+        self._posteriors: dict[tuple[int, str, str], bytes] = {}
         self._begin(None)
 
     def _begin(self, created: float | None) -> None:
@@ -112,6 +115,27 @@ class Feed:
                 make_room(self._codes)
                 self._codes[step] = gzip.compress(pack_codes(step, self.run.snapshot(step)), 6)
             return self._codes[step]
+
+    def posteriors(self, step: int, plane: str, split: str) -> bytes:
+        """The packed posteriors of a split beside the prior, compressed."""
+        from dashboard import posteriors
+
+        with self._looking:
+            key = step, plane, split
+            if key not in self._posteriors:
+                packed = posteriors.pack(step, self.run.snapshot(step), plane, split)
+                make_room(self._posteriors, KEPT_POSTERIORS)
+                self._posteriors[key] = gzip.compress(packed, 1)
+            return self._posteriors[key]
+
+    def pictures(self) -> bytes:
+        """Pictures of the run's images, packed and compressed; at least those of a snapshot."""
+        from dashboard import posteriors
+
+        with self._looking:
+            kept, steps = self.run.pictures, self.run.snapshot_steps()
+            last = self.run.snapshot(steps[-1]) if steps and kept is None else {}
+            return gzip.compress(posteriors.pack_pictures(kept, last), 6)
 
     def _read(self) -> None:
         if time.monotonic() - self._read_at < FRESH:
@@ -213,13 +237,32 @@ def news_of(feed: Feed, request: Request) -> Response:
 @answering
 def snapshot(request: Request) -> Response:
     """GET /api/runs/{id}/snapshots/{step}?plane=pca|x,y&originals=0|1: the packed snapshot."""
-    query = request.query_params
-    plane = query.get("plane", "pca")
-    if plane != "pca":
-        plane = ",".join(str(whole(axis)) for axis in plane.split(","))
+    originals = request.query_params.get("originals", "1") != "0"
     feed = feed_of(request.path_params["id"])
-    body = feed.snapshot(request.path_params["step"], plane, query.get("originals", "1") != "0")
+    body = feed.snapshot(request.path_params["step"], plane_of(request), originals)
     return reply(request, body, "application/octet-stream", cache=FOREVER)
+
+
+def plane_of(request: Request) -> str:
+    """The plane a query asks for: pca, or the numbers of its axes."""
+    plane = request.query_params.get("plane", "pca")
+    return plane if plane == "pca" else ",".join(str(whole(axis)) for axis in plane.split(","))
+
+
+@answering
+def posteriors(request: Request) -> Response:
+    """GET /api/runs/{id}/posteriors/{step}?plane=pca|x,y&split=train|test: q(z), packed."""
+    feed = feed_of(request.path_params["id"])
+    split = request.query_params.get("split", "test")
+    body = feed.posteriors(request.path_params["step"], plane_of(request), split)
+    return reply(request, body, "application/octet-stream", cache=FOREVER)
+
+
+@answering
+def pictures(request: Request) -> Response:
+    """GET /api/runs/{id}/pictures: small pictures of the images whose codes are drawn, packed."""
+    body = feed_of(request.path_params["id"]).pictures()
+    return reply(request, body, "application/octet-stream", cache="no-store")
 
 
 @answering
@@ -359,6 +402,8 @@ routes = [
     Route("/api/runs/{id}/snapshots", steps),
     Route("/api/runs/{id}/snapshots/{step:int}", snapshot),
     Route("/api/runs/{id}/codes/{step:int}", codes),
+    Route("/api/runs/{id}/posteriors/{step:int}", posteriors),
+    Route("/api/runs/{id}/pictures", pictures),
     Route("/api/runs/{id}/decoder/{step:int}", decoder),
     Route("/api/runs/{id}/decode/{step:int}", decode, methods=["POST"]),
     Route("/api/studies/{id}/live", study),

@@ -178,11 +178,21 @@ def round_up(value: float) -> float:
     return float(next(step * power for step in LADDER if step * power >= value * (1 - 1e-9)))
 
 
-def pack_pictures(arrays: Mapping[str, np.ndarray], whole: bool) -> bytes:
-    """Pictures of a run's images with split and index of each; `whole` where all codes have one."""
+def pack_pictures(
+    kept: Mapping[str, np.ndarray] | None, snapshot: Mapping[str, np.ndarray]
+) -> bytes:
+    """Pictures of a run's images, with split and index of each; as a snapshot is.
+
+    Where the run kept none they are the held-out originals of a `snapshot`; the header's `whole`
+    says which.
+    """
+    images = snapshot.get("originals", np.zeros((0, 1, 1), np.uint8))
+    shown = snapshot.get("shown", np.zeros(0, np.int32))  # an older snapshot does not say
+    few = {"pictures": images[: len(shown)], "split": np.ones(len(shown)), "index": shown}
+    arrays = few if kept is None else kept
     parts = {
         "pictures": grey(arrays["pictures"]),
         "split": arrays["split"].astype("u1"),
         "index": arrays["index"].astype("<i4"),
     }
-    return join({"grey": PIXEL_STEP, "whole": whole}, parts)
+    return join({"grey": PIXEL_STEP, "whole": kept is not None}, parts)

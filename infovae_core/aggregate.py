@@ -112,9 +112,7 @@ def covariance(
     return np.atleast_2d(np.cov(mean, rowvar=False, bias=True)) + np.diag((std**2).mean(0))
 
 
-def rates(
-    mean: Float[np.ndarray, "n d"], std: Float[np.ndarray, "n d"]
-) -> Float[np.ndarray, " d"]:
+def rates(mean: Float[np.ndarray, "n d"], std: Float[np.ndarray, "n d"]) -> Float[np.ndarray, " d"]:
     """mean_i KL(q(z_j|x_i) ‖ p(z_j)) of each unit, nats; they add up to the rate R."""
     mean, std = mean.astype(np.float64), std.astype(np.float64)
     return (0.5 * (std**2 + mean**2 - 1) - np.log(std)).mean(0)

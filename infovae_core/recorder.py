@@ -48,6 +48,7 @@ class Recorder:
         for problem in problems:
             run.event("warning", 0, text=f"{problem}; it is not turned again")
         self.drawn, self.before = newest_snapshot(run)
+        self.pictured = run.pictures is not None
         # As often as a change would show: at once, and later less and less.
         self.snapshots = Cadence(0.4, growth=1 / 150, at_once=True)
         self.checkpoints = Cadence(10.0)
@@ -139,6 +140,9 @@ class Recorder:
         decoder = decoding.take(state.model, self.images.shape, self.before)
         self.run.save_decoder(state.step, decoder)  # first: what is seen can be decoded
         self.run.save_snapshot(state.step, self.before)
+        if not self.pictured:  # once the first codes can be seen
+            self.run.save_pictures(snapshots.pictures(self.images))
+            self.pictured = True
         self.run.thin_snapshots(SNAPSHOTS)
         self.run.thin_decoders(DECODERS)
         self.drawn = state.step

@@ -7,6 +7,7 @@ metrics.jsonl    one row a line, appended
 events.jsonl     started, resumed, turned, paused, stopped, finished, failed, warning
 snapshots/       <step>.npz, what the views draw
 decoders/        <step>.npz, what decodes a code as it was then; see `decoders`
+pictures.npz     small pictures of the images whose codes the snapshots hold; written once
 checkpoint/      what `resume` goes on from
 evaluation.json  what was measured of the last checkpoint, by name of the metric
 evaluating.json  how far an evaluation is, or why it failed; replaced atomically, removed at its end
@@ -270,9 +271,21 @@ class Run:
         return self._arrays("decoders", step)
 
     @property
+    def pictures(self) -> dict[str, np.ndarray] | None:
+        """Small pictures of images with split and index of each; None where none are kept."""
+        try:
+            with np.load(self.path / "pictures.npz", allow_pickle=False) as arrays:
+                return dict(arrays)
+        except FileNotFoundError:
+            return None
+
+    @property
     def kept_bytes(self) -> int:
-        """What snapshots and decoders take on the disk."""
-        return sum(sum(self._sizes(kind).values()) for kind in ("snapshots", "decoders"))
+        """What snapshots, decoders and pictures take on the disk."""
+        sizes = [size for kind in ("snapshots", "decoders") for size in self._sizes(kind).values()]
+        with suppress(FileNotFoundError):
+            sizes.append((self.path / "pictures.npz").stat().st_size)
+        return sum(sizes)
 
     def _sizes(self, kind: str) -> dict[int, int]:
         """Bytes of the files of "snapshots" or "decoders", by step."""
@@ -433,6 +446,10 @@ class Run:
         """Write a decoder."""
         (self.path / "decoders").mkdir(exist_ok=True)
         _replace(self._file("decoders", step), lambda file: np.savez(file, **arrays))
+
+    def save_pictures(self, arrays: dict[str, np.ndarray]) -> None:
+        """Write the pictures of a run's images."""
+        _replace(self.path / "pictures.npz", lambda file: np.savez(file, **arrays))
 
     def save_evaluation(self, records: dict[str, dict[str, Any]]) -> None:
         """Add measured metrics by name, in place of what was known of them.

@@ -1,4 +1,4 @@
-"""q(z) of many posteriors beside the prior: what integrates, and Gaussians of which all is known."""
+"""q(z) of many posteriors beside the prior: what integrates, and normals of which all is known."""
 
 import math
 
