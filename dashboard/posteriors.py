@@ -84,7 +84,7 @@ def codes(arrays: Mapping[str, np.ndarray], split: str) -> tuple[np.ndarray, ...
         raise BadQuery(f"split must be one of {', '.join(SPLITS)}, got {split[:20]!r}; choose one")
     if missing := [name for name in NEEDED if name not in arrays]:
         raise BadQuery(
-            f"a snapshot must hold the posteriors of its codes, got one of an older version without "
+            "a snapshot must hold the posteriors of its codes, got one of an older version without "
             f"{', '.join(missing)}; repeat the run"
         )
     mean, std, label = arrays["mean"], arrays["std"], arrays["label"]

@@ -10,9 +10,9 @@ const BACKOFF = [500, 1000, 2000, 5000];
 
 export class Feed {
   /**
-   * `listener.news(news)` hears what changed, `listener.snapshot(snapshot)` gets pictures,
-   * `listener.link(connected)` hears whether the server answers, `listener.asked()` each question;
-   * `listener.axes()` says on which axes to have the codes. `intervals` are the pauses by state.
+   * `listener.news(news)` hears what changed, `listener.snapshot(snapshot)`, where there is one, gets
+   * pictures, `listener.link(connected)` hears whether the server answers, `listener.asked()` each
+   * question; `listener.axes()` says on which axes to have the codes. `intervals` are the pauses by state.
    */
   constructor(listener, intervals = INTERVALS) {
     this.listener = listener;
@@ -106,9 +106,10 @@ export class Feed {
 
   async #askSnapshot(run) {
     const { latest } = this;
+    if (latest === null || !this.listener.snapshot) return;
     const axes = this.listener.axes();
     const wanted = `${latest}/${axes}`;
-    if (latest === null || wanted === this.shown || wanted === this.missing) return;
+    if (wanted === this.shown || wanted === this.missing) return;
     const query = `plane=${axes}&originals=${this.originals ? 0 : 1}`;
     const { status, body } = await get(
       `${this.api}/${run}/snapshots/${latest}?${query}`,

@@ -2,6 +2,7 @@
 
 import { Curves } from "./curves.js";
 import { Feed } from "./feed.js";
+import { fit } from "./fitting.js";
 import { count } from "./format.js";
 import { Gallery } from "./gallery.js";
 import { placeHelp } from "./help.js";
@@ -13,10 +14,6 @@ import { Strip, write } from "./strip.js";
 import { Theme } from "./theme.js";
 
 const DESCRIBE = 2000; // ms between changes of the text that screen readers find
-const LOWEST = 560; // px
-const HIGHEST = 1100;
-const STACKED = 640; // px of width up to which the style sheet stacks the panels
-const MARGIN = 16; // px that the view leaves free at the window's bottom
 const EMPTY = 0.01; // nats of rate below which a code says nothing
 const LATE = 0.25; // share of the steps after which it should say something
 const COLLAPSED =
@@ -204,25 +201,7 @@ export class View {
     }, DESCRIBE);
   }
 
-  /** Fill what the window leaves below the view's top, so that nothing needs to be scrolled. */
   #fit() {
-    const scrolled = scroller(this.root)?.scrollTop ?? 0;
-    const top = this.root.getBoundingClientRect().top + scrolled;
-    const free = Math.round(window.innerHeight - top - MARGIN);
-    const fitting = this.height ?? Math.min(Math.max(free, LOWEST), HIGHEST);
-    const height = this.root.clientWidth > STACKED ? `${fitting}px` : "auto";
-    if (this.fitted === height) return;
-    this.fitted = height;
-    this.root.style.setProperty("--height", height);
+    fit(this.root, this.height);
   }
-}
-
-/** The element that scrolls the page under `node`, which may lie in a shadow tree. */
-function scroller(node) {
-  for (let at = node; at; at = at.parentElement ?? at.getRootNode().host) {
-    if (at.scrollHeight > at.clientHeight && /auto|scroll/.test(getComputedStyle(at).overflowY)) {
-      return at;
-    }
-  }
-  return null;
 }
