@@ -1,0 +1,11 @@
+/** Entry: the latent space of a run. */
+
+import { helpStyle } from "../live/help.js";
+import { mounting, styleFrom } from "../live/mounting.js";
+import { Latent } from "./latent.js";
+
+const styles = ["../live/live.css", "../live/scrubber.css", "latent.css"].map((name) =>
+  styleFrom(name, import.meta.url),
+);
+
+export const mount = mounting(Latent, [...(await Promise.all(styles)), helpStyle]);
