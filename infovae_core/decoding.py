@@ -37,7 +37,7 @@ KINDS: dict[type[nn.Module], str] = {  # what `decoders.decode` and the browser 
     nn.SiLU: "silu",
     nn.Tanh: "tanh",
 }
-PORTABLE = 16_000_000  # bytes of weights up to which a decoder is given away to be run elsewhere
+PORTABLE = 8_000_000  # bytes of weights up to which a decoder is given away to be run elsewhere
 ATLAS = 2_000_000  # bytes of images decoded ahead
 FINEST, COARSEST = 32, 9  # images along an axis of an atlas
 LEAST, MOST, ROOM = 3.0, 20.0, 1.05  # of an atlas's reach, and beyond nearly all codes

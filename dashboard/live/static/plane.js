@@ -75,14 +75,14 @@ export class Plane {
     this.refresh();
   }
 
-  /** Show a snapshot, or nothing. */
-  show(snapshot) {
+  /** Show a snapshot, or nothing; as a step of a film in so many `ms`. */
+  show(snapshot, ms = 0) {
     this.snapshot = snapshot;
     this.hovered = null;
     const sight = this.overlay.take(snapshot?.sight ?? null);
     if (snapshot) {
       const reach = this.#frame.suitableReach(snapshot.points, this.cloud.target?.reach);
-      this.cloud.go({ ...snapshot, sight }, reach, this.classes.length);
+      this.cloud.go({ ...snapshot, sight }, reach, this.classes.length, ms);
     } else {
       this.cloud.clear();
     }

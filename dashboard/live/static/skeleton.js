@@ -11,7 +11,8 @@ const HELP = {
     4 % of the steps may lie outside of the picture; zoom in or press <b>log</b> to see them.
     <b>Dotted</b>: a knob was turned here. <b>▲</b>: an estimate has blown up and is not drawn.</p>
     <p>Point to read values. Drag or turn the wheel to zoom, double-click for all of it.
-    Keys: ← → read, + − zoom, 0 all.</p>`,
+    Keys: ← → read, + − zoom, 0 all.</p>
+    <p>Click to see the other panels as they were at that step.</p>`,
   plane: `
     <p>Each point is the mean μ(x) of the code of one image, coloured by class; the name of a
     class stands at its median.</p>
@@ -92,4 +93,5 @@ export const SKELETON = `
     ${section("pairs", "Unseen digits, and what comes back", STAMP, canvas("Reconstructions"))}
     ${section("samples", "New digits, drawn from the prior", STAMP, canvas("Samples"))}
   </div>
+  <div class="time"></div>
   <div class="announcer" aria-live="polite"></div>`;

@@ -28,6 +28,7 @@ export class Theme {
     this.dark = luminance(this.paper) < luminance(this.ink);
     const scheme = this.dark ? "dark" : "light";
     this.alarm = this.dark ? "#e5a50a" : "#b35900";
+    this.accent = variable("primary-color", "#2c4a7e");
     this.terms = TERMS[scheme];
     [this.few, this.many] = SIDES[scheme];
     this.text = css(this.ink);

@@ -1,6 +1,7 @@
 /** The live view: a strip and four panels that follow one run. */
 
 import { Curves } from "./curves.js";
+import { stepsOf } from "./decoder.js";
 import { Feed } from "./feed.js";
 import { fit } from "./fitting.js";
 import { count } from "./format.js";
@@ -8,6 +9,7 @@ import { Gallery } from "./gallery.js";
 import { placeHelp } from "./help.js";
 import { History } from "./history.js";
 import { Plane } from "./plane.js";
+import { Scrubber } from "./scrubber.js";
 import { Settings } from "./settings.js";
 import { SKELETON } from "./skeleton.js";
 import { Strip, write } from "./strip.js";
@@ -43,6 +45,7 @@ export class View {
     this.curves = new Curves(find(".curves"), {
       ...shared,
       announce: (text) => write(this.announcer, text),
+      sought: (step) => (step === null ? this.time.follow() : this.time.seek(step)),
     });
     this.plane = new Plane(find(".plane"), {
       ...shared,
@@ -60,11 +63,13 @@ export class View {
       usual: 100,
       blank: "Images decoded from draws of the prior; none yet.",
     });
+    this.time = new Scrubber(find(".time"), (step, ms) => this.#look(step, ms));
     this.feed = new Feed({
       news: (news) => this.#hear(news),
       snapshot: (snapshot) => this.#picture(snapshot),
       link: (connected) => this.strip.connected(connected),
       axes: () => this.plane.wantedAxes,
+      kept: () => this.#offer(),
       asked: () => (root.dataset.polls = Number(root.dataset.polls ?? 0) + 1),
     });
     this.onresize = () => {
@@ -97,6 +102,7 @@ export class View {
   close() {
     window.removeEventListener("resize", this.onresize);
     clearTimeout(this.describing);
+    this.time.close();
     for (const part of [this.feed, ...this.panels]) part.close();
   }
 
@@ -112,6 +118,8 @@ export class View {
     this.settings.open(run);
     this.history.clear();
     this.events = [];
+    this.time.follow();
+    this.time.offer([]);
     this.plane.show(null);
     this.pairs.clear();
     this.samples.clear();
@@ -153,8 +161,22 @@ export class View {
     return warned ?? (this.history.value("test", "rate") < EMPTY && this.late ? COLLAPSED : undefined);
   }
 
+  /** Show another step, or the newest; as a step of a film in so many ms. */
+  #look(step, ms) {
+    this.ms = ms;
+    this.curves.stand(step);
+    return this.feed?.look(step);
+  }
+
+  /** Let the slider know which steps there are by now. */
+  async #offer() {
+    const { run } = this;
+    const kept = await stepsOf(this.feed.api, run);
+    if (kept && run === this.run) this.time.offer(kept.steps, kept.bytes);
+  }
+
   #picture(snapshot) {
-    this.plane.show(snapshot);
+    this.plane.show(snapshot, this.ms);
     this.pairs.show(snapshot);
     this.samples.show(snapshot);
     this.#hintAt("");
