@@ -3,6 +3,7 @@
 import { Curves } from "./curves.js";
 import { stepsOf } from "./decoder.js";
 import { Feed } from "./feed.js";
+import { Fitting } from "./fitting.js";
 import { count } from "./format.js";
 import { Gallery } from "./gallery.js";
 import { placeHelp } from "./help.js";
@@ -15,10 +16,7 @@ import { Strip, write } from "./strip.js";
 import { Theme } from "./theme.js";
 
 const DESCRIBE = 2000; // ms between changes of the text that screen readers find
-const LOWEST = 560; // px
-const HIGHEST = 1100;
 const STACKED = 640; // px of width up to which the style sheet stacks the panels
-const MARGIN = 16; // px that the view leaves free at the window's bottom
 const EMPTY = 0.01; // nats of rate below which a code says nothing
 const LATE = 0.25; // share of the steps after which it should say something
 const COLLAPSED =
@@ -75,11 +73,7 @@ export class View {
       kept: () => this.#offer(),
       asked: () => (root.dataset.polls = Number(root.dataset.polls ?? 0) + 1),
     });
-    this.onresize = () => {
-      this.#fit();
-      this.#refresh();
-    };
-    window.addEventListener("resize", this.onresize);
+    this.fitting = new Fitting(root, STACKED, () => this.#refresh());
     placeHelp(root);
   }
 
@@ -89,7 +83,7 @@ export class View {
    */
   update(data, report) {
     const { run } = data;
-    this.height = data.height;
+    this.fitting.height = data.height;
     this.report = report;
     this.palette = data.palette;
     this.known = data.state;
@@ -99,11 +93,11 @@ export class View {
     else if (data.state !== this.state) this.feed.wake();
     this.plane.introduce(this.about, this.palette);
     this.#refresh();
-    this.#fit();
+    this.fitting.fit();
   }
 
   close() {
-    window.removeEventListener("resize", this.onresize);
+    this.fitting.close();
     clearTimeout(this.describing);
     this.time.close();
     for (const part of [this.feed, ...this.panels]) part.close();
@@ -154,7 +148,7 @@ export class View {
     const turned = from > 0 && events.findLast(({ event }) => event === "turned");
     if (turned) this.report("turned", turned.step);
     this.#describeSoon();
-    this.#fit();
+    this.fitting.fit();
   }
 
   /** The newest warning since the run was last started, or that its codes are empty. */
@@ -225,26 +219,4 @@ export class View {
       for (const [panel, text] of texts) panel.surface.canvas.setAttribute("aria-label", text);
     }, DESCRIBE);
   }
-
-  /** Fill what the window leaves below the view's top, so that nothing needs to be scrolled. */
-  #fit() {
-    const scrolled = scroller(this.root)?.scrollTop ?? 0;
-    const top = this.root.getBoundingClientRect().top + scrolled;
-    const free = Math.round(window.innerHeight - top - MARGIN);
-    const fitting = this.height ?? Math.min(Math.max(free, LOWEST), HIGHEST);
-    const height = this.root.clientWidth > STACKED ? `${fitting}px` : "auto";
-    if (this.fitted === height) return;
-    this.fitted = height;
-    this.root.style.setProperty("--height", height);
-  }
-}
-
-/** The element that scrolls the page under `node`, which may lie in a shadow tree. */
-function scroller(node) {
-  for (let at = node; at; at = at.parentElement ?? at.getRootNode().host) {
-    if (at.scrollHeight > at.clientHeight && /auto|scroll/.test(getComputedStyle(at).overflowY)) {
-      return at;
-    }
-  }
-  return null;
 }
