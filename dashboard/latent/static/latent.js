@@ -2,10 +2,10 @@
 
 import { loadDecoder, stepsOf } from "../live/decoder.js";
 import { Feed } from "../live/feed.js";
-import { fit } from "../live/fitting.js";
+import { Fitting } from "../live/fitting.js";
 import { count, subscript } from "../live/format.js";
 import { placeHelp } from "../live/help.js";
-import { History, nearest as nearestStep } from "../live/history.js";
+import { History, nearest as nearestStep, place } from "../live/history.js";
 import { Scrubber } from "../live/scrubber.js";
 import { write } from "../live/strip.js";
 import { Theme } from "../live/theme.js";
@@ -24,6 +24,7 @@ import { Units } from "./units.js";
 
 const TOLD = 50; // selected images that are listed for tests and scripts
 const SHARE = 4; // pauses between two answers are so many times as long as the server took
+const STACKED = 900; // px of width up to which the style sheet stacks the panels
 const DESCRIBE = 1500; // ms between changes of the text that screen readers find
 const HINTS = {
   queued: "Waiting for its turn.",
@@ -69,14 +70,13 @@ export class Latent {
     });
     this.selects = [...root.querySelectorAll(".axes select")];
     this.#listen();
-    this.onresize = () => fit(root, this.height);
-    window.addEventListener("resize", this.onresize);
+    this.fitting = new Fitting(root, STACKED);
     placeHelp(root);
   }
 
   /** Called for new data from Python, which `report(name, value)` answers, and for a new theme. */
-  update({ run, api, palette, facts, measured, state, height }, report) {
-    Object.assign(this, { api, palette, height, report, known: state });
+  update({ run, api, palette, facts, measured, state }, report) {
+    Object.assign(this, { api, palette, report, known: state });
     this.measured = JSON.parse(measured);
     this.theme.read();
     this.numbers ??= new Numbers(this.find(".numbers"), JSON.parse(facts));
@@ -85,12 +85,12 @@ export class Latent {
     else this.feed.wake();
     writeAddress(this.chosen); // the page may have put another in its place
     this.#refresh();
-    fit(this.root, height);
+    this.fitting.fit();
   }
 
   close() {
     leaveAddress();
-    window.removeEventListener("resize", this.onresize);
+    this.fitting.close();
     clearTimeout(this.describing);
     clearTimeout(this.later);
     this.source.stop();
@@ -437,7 +437,8 @@ export class Latent {
     const exact = `Of the posteriors of ${count(codes)} ${split} images at step ${count(step)}, nothing drawn.`;
     const logged = (name) => {
       const value = history.value("codes", name, step);
-      const at = history.step("codes", step);
+      const steps = history.steps("codes");
+      const at = steps[place(steps, step)];
       if (value === undefined || value === null) return { from: "This run did not log it before this step." };
       const many = about?.codes ?? codes;
       return {

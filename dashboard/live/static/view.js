@@ -3,7 +3,7 @@
 import { Curves } from "./curves.js";
 import { stepsOf } from "./decoder.js";
 import { Feed } from "./feed.js";
-import { fit } from "./fitting.js";
+import { Fitting } from "./fitting.js";
 import { count } from "./format.js";
 import { Gallery } from "./gallery.js";
 import { placeHelp } from "./help.js";
@@ -16,6 +16,7 @@ import { Strip, write } from "./strip.js";
 import { Theme } from "./theme.js";
 
 const DESCRIBE = 2000; // ms between changes of the text that screen readers find
+const STACKED = 640; // px of width up to which the style sheet stacks the panels
 const EMPTY = 0.01; // nats of rate below which a code says nothing
 const LATE = 0.25; // share of the steps after which it should say something
 const COLLAPSED =
@@ -72,11 +73,7 @@ export class View {
       kept: () => this.#offer(),
       asked: () => (root.dataset.polls = Number(root.dataset.polls ?? 0) + 1),
     });
-    this.onresize = () => {
-      this.#fit();
-      this.#refresh();
-    };
-    window.addEventListener("resize", this.onresize);
+    this.fitting = new Fitting(root, STACKED, () => this.#refresh());
     placeHelp(root);
   }
 
@@ -86,7 +83,7 @@ export class View {
    */
   update(data, report) {
     const { run } = data;
-    this.height = data.height;
+    this.fitting.height = data.height;
     this.report = report;
     this.palette = data.palette;
     this.known = data.state;
@@ -96,11 +93,11 @@ export class View {
     else if (data.state !== this.state) this.feed.wake();
     this.plane.introduce(this.about, this.palette);
     this.#refresh();
-    this.#fit();
+    this.fitting.fit();
   }
 
   close() {
-    window.removeEventListener("resize", this.onresize);
+    this.fitting.close();
     clearTimeout(this.describing);
     this.time.close();
     for (const part of [this.feed, ...this.panels]) part.close();
@@ -151,7 +148,7 @@ export class View {
     const turned = from > 0 && events.findLast(({ event }) => event === "turned");
     if (turned) this.report("turned", turned.step);
     this.#describeSoon();
-    this.#fit();
+    this.fitting.fit();
   }
 
   /** The newest warning since the run was last started, or that its codes are empty. */
@@ -221,9 +218,5 @@ export class View {
       ];
       for (const [panel, text] of texts) panel.surface.canvas.setAttribute("aria-label", text);
     }, DESCRIBE);
-  }
-
-  #fit() {
-    fit(this.root, this.height);
   }
 }
