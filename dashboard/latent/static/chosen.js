@@ -116,9 +116,8 @@ export class Chosen {
   #sentence(keys, shown, selected) {
     const { posteriors, pictures, classes, placeOf } = this.shared;
     if (!posteriors) return "";
-    if (!pictures.whole && pictures.data) {
-      const kept = "This run kept pictures of few of its images, for it is of an older version.";
-      if (!shown.length) return kept;
+    if (!pictures.whole && pictures.data && !shown.length) {
+      return `This run kept pictures of ${count(pictures.places.size)} held-out images only.`;
     }
     if (!selected) return "Drag around codes or click on one. Press an image to find its code.";
     const tally = new Map();

@@ -1,12 +1,11 @@
 /** What the decoder makes of the place pointed at, drawn as the pointer moves. */
 
 import { decodeRemotely } from "../live/decoder.js";
-import { coordinate, count, subscript } from "../live/format.js";
+import { coordinate } from "../live/format.js";
 import { write } from "../live/strip.js";
 import { paint } from "./pictures.js";
 
 const PAUSE = 120; // ms without a move after which the server is asked for what is not known here
-const NAMED = 4; // coordinates written out at most
 
 export class Decoded {
   /** `shared` is the view: `theme`, `decoder`, `chosen`, `codeAt(place)`; it hears `choose(change)`. */
@@ -101,9 +100,8 @@ export class Decoded {
   }
 
   #explain(place, base) {
-    const { names, dimensions, chosen, pictures, keyOf, nameOf, posteriors } = this.shared;
-    const shown = place.slice(0, NAMED).map((value, k) => `${names[k]} = ${coordinate(value)}`);
-    write(this.text, shown.join("  "));
+    const { names, chosen, pictures, keyOf, nameOf, posteriors } = this.shared;
+    write(this.text, place.map((value, k) => `${names[k]} = ${coordinate(value)}`).join("\n"));
     const i = base ?? (posteriors ? this.shared.nearestTo(place) : null);
     const key = i === null ? null : keyOf(i);
     const known = key !== null && pictures.has(key);
@@ -113,8 +111,7 @@ export class Decoded {
     const picture = pictures.of(key);
     if (canvas.width !== picture.width) Object.assign(canvas, { width: picture.width, height: picture.height });
     canvas.getContext("2d").drawImage(picture, 0, 0);
-    const which = base !== null && chosen.rest === "focus" ? "the selected image" : "nearest image";
+    const which = base !== null && chosen.rest === "focus" ? "selected" : "nearest";
     write(this.original.querySelector("span"), `${which}: ${nameOf(i)}`);
-    if (dimensions > 2) this.original.title = `z₁ … z${subscript(dimensions)} of ${count(posteriors.sent)} codes are known`;
   }
 }

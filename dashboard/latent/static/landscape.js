@@ -285,9 +285,10 @@ export class Landscape {
     if (chosen.field === "difference") {
       const values = density.map((value, at) => {
         const [x, y] = [Math.floor(at / n), at % n].map((i) => (2 * i * width) / (n - 1) - width);
-        return value - HIGHEST * Math.exp(-(x * x + y * y) / 2);
+        const share = value / HIGHEST - Math.exp(-(x * x + y * y) / 2);
+        return Math.sign(share) * Math.sqrt(Math.abs(share)); // so that little is seen, too
       });
-      this.heat.draw(context, frame, { values: [values], places: [n, n], reach: width, range: HIGHEST }, theme);
+      this.heat.draw(context, frame, { values: [values], places: [n, n], reach: width, range: 1 }, theme);
     }
     if (chosen.field !== "contours") return;
     if (this.paths?.density !== density) {

@@ -25,6 +25,7 @@ import { Units } from "./units.js";
 const TOLD = 50; // selected images that are listed for tests and scripts
 const SHARE = 4; // pauses between two answers are so many times as long as the server took
 const STACKED = 900; // px of width up to which the style sheet stacks the panels
+const CAPPED = 0.98; // share of log N from which an estimate of I is a bound only
 const DESCRIBE = 1500; // ms between changes of the text that screen readers find
 const HINTS = {
   queued: "Waiting for its turn.",
@@ -133,7 +134,7 @@ export class Latent {
   /** An image in words. */
   nameOf(i) {
     const { labels, indices, split } = this.posteriors;
-    return `${this.classes[labels[i]] ?? "no class"}, ${split} image ${indices[i]}`;
+    return `${this.classes[labels[i]] ?? "no class"}, ${split} ${indices[i]}`;
   }
 
   colorOf(i) {
@@ -435,20 +436,22 @@ export class Latent {
     if (!posteriors) return {};
     const { step, split, count: codes } = posteriors;
     const exact = `Of the posteriors of ${count(codes)} ${split} images at step ${count(step)}, nothing drawn.`;
-    const logged = (name) => {
+    const logged = (name, side) => {
       const value = history.value("codes", name, step);
       const steps = history.steps("codes");
       const at = steps[place(steps, step)];
       if (value === undefined || value === null) return { from: "This run did not log it before this step." };
       const many = about?.codes ?? codes;
+      const capped = history.value("codes", "mutual_information", step) > CAPPED * Math.log(many);
       return {
         value,
+        side: capped ? side : "",
         from: `From ${count(many)} held-out codes at step ${count(at)}; more than log N = ${Math.log(many).toFixed(2)} cannot be seen.`,
       };
     };
     const values = {
-      mutual_information: logged("mutual_information"),
-      marginal_kl: logged("marginal_kl"),
+      mutual_information: logged("mutual_information", "≥"),
+      marginal_kl: logged("marginal_kl", "≤"),
       rate: { value: posteriors.rate, from: exact },
       mmd2_rbf: { value: posteriors.mmd2, from: exact },
       active_units: { value: posteriors.active_units, of: posteriors.dimensions, from: exact },

@@ -91,10 +91,10 @@ export class Matrix {
     const { covariance } = posteriors;
     const units = this.#units;
     const n = units.length;
-    const roomy = (Math.min(width, height) - LABEL) / n;
-    const label = roomy >= 13 ? LABEL : 0;
-    const size = Math.min(width - label, height - label) / n;
-    const left = label + Math.max(0, (width - label - size * n) / 2);
+    const roomy = (Math.min(width, height) - LABEL - 1) / n;
+    const label = roomy >= 13 ? LABEL : 1;
+    const size = Math.min(width - label - 1, height - label - 1) / n;
+    const left = label + Math.max(1, (width - label - size * n) / 2);
     this.grid = { left, top: label, size };
     const { few, many, paper } = theme;
     const range = Math.max(1, ...covariance.map((row, k) => Math.min(row[k], 2)));
@@ -115,7 +115,7 @@ export class Matrix {
     context.strokeStyle = theme.line;
     context.lineWidth = 1;
     context.strokeRect(left - 0.5, label - 0.5, size * n + 1, size * n + 1);
-    if (!label) return;
+    if (label < LABEL) return;
     context.font = theme.face(11);
     context.fillStyle = theme.muted;
     context.textBaseline = "middle";

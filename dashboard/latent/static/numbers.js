@@ -22,12 +22,15 @@ export class Numbers {
     );
   }
 
-  /** Show values, { value, from } by name: `from` says where each comes from. */
+  /**
+   * Show values, { value, from } by name: `from` says where each comes from, `of` is
+   * what a count is out of, `side` "≥" or "≤" says that it is a bound.
+   */
   show(values) {
     for (const { name, title, unit, help } of this.facts) {
       const cell = this.cells.get(name);
-      const { value = null, of, from = "" } = values[name] ?? {};
-      write(cell.querySelector("b"), of ? `${count(value)} of ${of}` : number(value));
+      const { value = null, of, side = "", from = "" } = values[name] ?? {};
+      write(cell.querySelector("b"), of ? `${count(value)} of ${of}` : `${side} ${number(value)}`.trim());
       const said = [`${title}, in ${unit}.`, help, from].filter(Boolean);
       const text = cell.querySelector(".helptext");
       if (text.dataset.said === said.join()) continue;

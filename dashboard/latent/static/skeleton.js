@@ -18,7 +18,8 @@ const landscape = panel({
     one draw from it. <b>Ellipses</b> are posteriors at 1σ; <b>Pictures</b> are the images.</p>
     <p>The aggregated posterior q(z) is the mean of all posteriors, exactly. Its <b>contours</b> are
     filled; those of the prior N(0, I), at the same densities, are dashed: ½σ, 1σ … 2½σ. The
-    <b>difference</b> q(z) − p(z) is red where there are too many codes, blue where too few.</p>
+    <b>difference</b> q(z) − p(z) is red where there are too many codes, blue where too few; its
+    colour goes by its root, so that little is seen, too.</p>
     <p>Point at a place to decode it. Drag around codes to select them, or click on one. Drag with
     Shift to move, turn the wheel to zoom, double-click for all of it.</p>
     <p>Keys: arrows move the place that is decoded, with Shift a little; Enter selects the nearest

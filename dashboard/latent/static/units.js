@@ -1,7 +1,7 @@
 /** All units of the code, each density beside N(0, 1), those that say most first. */
 
 import { number, subscript } from "../live/format.js";
-import { line, Surface } from "../live/surface.js";
+import { haloed, line, Surface } from "../live/surface.js";
 
 const MOST = 24; // units on a page
 const GAP = 6; // px between cells
@@ -97,14 +97,15 @@ export class Units {
   }
 
   #drawUnit(context, unit, { left, top, wide, high }) {
-    const { theme, posteriors, chosen, selection } = this.shared;
+    const { theme, posteriors, chosen } = this.shared;
     const values = posteriors.marginals[unit];
     const reach = posteriors.width[unit];
     const base = Math.round(top + high) - 4.5;
-    const tall = high - LABEL - 8;
+    const tall = high - (high > 60 ? LABEL + 8 : 8); // where there is little room, between the labels
     const highest = Math.min(Math.max(normal(0), ...values), 4 * normal(0)); // else the prior is flat
     const x = (z) => left + 3 + ((z / reach + 1) / 2) * (wide - 6);
     const y = (density) => base - (Math.min(density / highest, 1) * tall);
+    const small = wide < 80;
     const onPlane = posteriors.axes !== "pca" && posteriors.axes.includes(unit);
     if (unit === this.shared.unit) {
       context.fillStyle = theme.grid;
@@ -112,16 +113,6 @@ export class Units {
       context.roundRect(left, top, wide, high, 3);
       context.fill();
     }
-    const small = wide < 56;
-    context.font = theme.face(small ? 11 : 12, onPlane ? 700 : 400);
-    context.textBaseline = "top";
-    context.textAlign = "left";
-    context.fillStyle = theme.text;
-    context.fillText(`z${subscript(unit + 1)}`, left + 3, top + 1);
-    context.textAlign = "right";
-    context.font = theme.face(11);
-    context.fillStyle = theme.muted;
-    context.fillText(number(posteriors.kl[unit], small ? 2 : 3), left + wide - 3, top + 2);
     drawFilled(context, values, (i) => x(-reach + ((2 * i + 1) * reach) / values.length), y, base, theme);
     if (!chosen.hidden.includes("prior")) {
       drawDashed(context, normal, reach, x, y, theme, DASH);
@@ -129,9 +120,18 @@ export class Units {
     context.lineWidth = 1;
     context.strokeStyle = theme.line;
     line(context, left + 3, base, left + wide - 3, base);
-    if (!selection) return;
-    const marked = this.shared.selected.slice(0, TICKS);
-    for (const i of marked) {
+    context.font = theme.face(small ? 11 : 12, onPlane ? 700 : 400);
+    context.textBaseline = "top";
+    context.textAlign = "left";
+    const halo = unit === this.shared.unit ? theme.grid : theme.background;
+    haloed(context, `z${subscript(unit + 1)}`, left + 3, top + 1, theme.text, halo);
+    context.textAlign = "right";
+    context.font = theme.face(11);
+    const kl = posteriors.kl[unit];
+    const rate = small ? kl.toFixed(kl < 10 ? 2 : 0) : number(kl);
+    haloed(context, rate, left + wide - 3, top + 2, theme.muted, halo);
+    context.lineWidth = 1;
+    for (const i of this.shared.selected.slice(0, TICKS)) {
       context.strokeStyle = this.shared.colorOf(i);
       const at = x(Math.min(Math.max(posteriors.mean(i, unit), -reach), reach));
       line(context, at, base - 5, at, base + 3);
@@ -139,7 +139,7 @@ export class Units {
     const focus = this.shared.focused;
     if (focus === undefined) return;
     context.strokeStyle = theme.text;
-    context.lineWidth = 2;
+    context.lineWidth = small ? 1.5 : 2;
     const at = x(Math.min(Math.max(posteriors.mean(focus, unit), -reach), reach));
     line(context, at, top + LABEL, at, base + 4);
   }
