@@ -88,7 +88,7 @@ export class Chosen {
     }
     if (!decoder || !keys.length) return;
     const task = (this.task = {});
-    const images = await this.#reconstruct(places);
+    const images = await this.reconstruct(places);
     if (!images || task !== this.task) return;
     const [height, width, channels = 1] = decoder.shape;
     for (const k of keys.keys()) {
@@ -100,7 +100,7 @@ export class Chosen {
   }
 
   /** What the decoder makes of the means of codes, one after the other; null where it cannot. */
-  async #reconstruct(places) {
+  async reconstruct(places) {
     const { api, run, decoder, posteriors } = this.shared;
     const d = posteriors.dimensions;
     const z = Float32Array.from({ length: places.length * d }, (_, k) =>

@@ -274,6 +274,7 @@ export class Landscape {
     this.#explain();
     dataset.reach = frame.view.reach.toFixed(3);
     dataset.view = [frame.view.x, frame.view.y].map((value) => value.toFixed(3)).join();
+    dataset.axes = String(this.posteriors?.axes ?? "");
     dataset.marked = this.#selected.length;
   }
 
