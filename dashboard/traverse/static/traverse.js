@@ -112,6 +112,13 @@ export class Traverse {
     await this.#go(this.time.step);
   }
 
+  /** Show a step, and be done with it. */
+  async show(step) {
+    await this.#go(step);
+    if (step === null) this.time.follow();
+    else this.time.seek(step);
+  }
+
   /** Show all runs as they were at a step. */
   async #go(step) {
     const known = await Promise.all(this.subjects.map((subject) => subject.go(step)));
