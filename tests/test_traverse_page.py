@@ -33,7 +33,7 @@ def made(root, objective):
 def view(page):
     """What the page gives to its component."""
     [component] = page.get("bidi_component")
-    return json.loads(json.loads(component.proto.json)["traverse"])
+    return json.loads(component.proto.json)
 
 
 def test_without_runs_it_says_what_to_do():
