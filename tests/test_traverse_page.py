@@ -58,7 +58,7 @@ def test_the_address_says_runs_and_view(root):
     assert [run["id"] for run in shown["runs"]] == [second.id, first.id]
     assert [run["name"] for run in shown["runs"]] == ["the BetaVAE", "the VAE"]
     assert shown["runs"][0]["classes"] == [str(digit) for digit in range(10)]
-    assert shown["wish"] == said
+    assert dict(shown["wish"]) == said
     assert "gone" in page.warning[0].value
 
 

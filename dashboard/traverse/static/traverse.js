@@ -51,7 +51,7 @@ export class Traverse {
     this.report = report;
     this.quantiles = quantiles;
     const key = JSON.stringify(runs.map(({ id, name, color }) => [id, name, color]));
-    if (key !== this.key) this.#open(api, runs, wish);
+    if (key !== this.key) this.#open(api, runs, Object.fromEntries(wish));
     else this.subjects.forEach((subject, i) => (subject.run = runs[i]));
     this.key = key;
     this.fitting.fit();
