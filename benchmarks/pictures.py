@@ -87,6 +87,15 @@ def main() -> None:
         page.wait_for_timeout(8000)
         photograph(page, "compare")
         photograph(selected(browser, f"{address}/latent?run={compared[2].id}"), "latent")
+        coded = [
+            begun(root, label=name, objective={"name": name}, model={"latent_dim": 10})
+            for name in ("VAE", "InfoMaxVAE")
+        ]
+        reaches(coded[-1], 1)
+        ids = ",".join(run.id for run in coded)
+        page = opened(browser, f"{address}/traverse?runs={ids}&view=dimensions&image=3", "light")
+        page.wait_for_timeout(5000)
+        photograph(page, "traverse")
         page = opened(browser, f"{address}/information", "light")
         page.wait_for_timeout(30_000)
         photograph(page, "information")

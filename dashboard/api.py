@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import anyio
 import anyio.to_thread
 import numpy as np
 from starlette.requests import Request
@@ -31,6 +32,8 @@ FRESH = 0.05  # seconds for which what was read of a run is shown without lookin
 KEPT_DECODERS = 4  # packed for each run; a browser keeps its own
 KEPT_POSTERIORS = 8
 MOST_CODES = 1024  # decoded at once
+FILM_BYTES = 96_000_000
+FILMING = anyio.CapacityLimiter(2)  # films made at once
 KEPT = 32  # runs whose logs are kept parsed; answers and snapshots kept packed for each
 SHOWN = ("step", "steps", "epoch", "epochs", "rate", "seconds", "created", "device", "error")
 FOREVER = "public, max-age=31536000, immutable"
@@ -301,22 +304,18 @@ async def decode(request: Request) -> Response:
 
     For what a browser cannot decode itself. Another process does it; the server waits for nothing.
     """
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MOST_CODES * 4 * 1024:
-            return JSONResponse({"error": f"ask for {MOST_CODES} codes at most"}, 413)
+    body = await received(request, MOST_CODES * 4 * 1024)
     return await anyio.to_thread.run_sync(_decode, request, body, limiter=SERVICE.limiter)
 
 
 @answering
-def _decode(request: Request, body: bytes) -> Response:
+def _decode(request: Request, body: bytes | None) -> Response:
     run, step = feed_of(request.path_params["id"]).run, request.path_params["step"]
     d = run.config["model"]["latent_dim"]
     if not body or len(body) % (4 * d) or len(body) > 4 * d * MOST_CODES:
         raise BadQuery(
-            f"codes must be 1 to {MOST_CODES} times {d} numbers of 4 bytes, got {len(body)} bytes; "
-            "ask for fewer or others"
+            f"codes must be 1 to {MOST_CODES} times {d} numbers of 4 bytes, got "
+            f"{'more' if body is None else len(body)} bytes; ask for fewer or others"
         )
     z = np.frombuffer(body, "<f4").reshape(-1, d)
     if not np.isfinite(z).all():
@@ -324,6 +323,36 @@ def _decode(request: Request, body: bytes) -> Response:
     images = SERVICE.images(run, step, z)
     packed = join({"step": step}, {"images": images})
     return reply(request, gzip.compress(packed, 1), "application/octet-stream", cache="no-store")
+
+
+async def film(request: Request) -> Response:
+    """POST /api/film?kind=gif|mp4&rate=N, PNGs each after its length (u32): a film of them."""
+    body = await received(request, FILM_BYTES)
+    return await anyio.to_thread.run_sync(_film, request, body, limiter=FILMING)
+
+
+@answering
+def _film(request: Request, body: bytes | None) -> Response:
+    from dashboard import film as films  # Pillow, once somebody asks
+
+    if body is None:
+        raise BadQuery(f"a film must have up to {FILM_BYTES} bytes of pictures; choose fewer")
+    try:
+        rate = float(request.query_params.get("rate", "5"))
+        media, made = films.film(body, request.query_params.get("kind", ""), rate)
+    except ValueError as error:
+        raise BadQuery(str(error)) from error
+    return Response(made, media_type=media, headers={"Cache-Control": "no-store"})
+
+
+async def received(request: Request, most: int) -> bytes | None:
+    """The body of a request; None where it is larger than `most` bytes."""
+    pieces, size = [], 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size <= most:
+            pieces.append(piece)
+    return b"".join(pieces) if size <= most else None
 
 
 def asset(request: Request) -> Response:
@@ -407,6 +436,7 @@ routes = [
     Route("/api/runs/{id}/decoder/{step:int}", decoder),
     Route("/api/runs/{id}/decode/{step:int}", decode, methods=["POST"]),
     Route("/api/studies/{id}/live", study),
+    Route("/api/film", film, methods=["POST"]),
     Route("/api/static/{version}/{component}/{name}", asset),
     Route("/api/{rest:path}", unknown),
 ]

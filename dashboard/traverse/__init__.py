@@ -52,7 +52,7 @@ def show(
                 }
                 for entry in compared
             ),
-            "wish": dict(wish),
+            "wish": tuple(wish.items()),  # a dict would make streamlit load pandas
             "quantiles": tuple(quantiles(count) for count in GRIDS),
             "api": "/api/runs",
             "module": api.module("traverse"),

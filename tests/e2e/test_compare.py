@@ -98,6 +98,19 @@ def test_what_is_selected_in_one_plane_is_marked_in_the_other(planes, compared):
     expect(planes.get_by_role("status")).to_contain_text("12 images: 7 ×12.")
 
 
+def test_one_slider_moves_all_planes_through_time(planes, compared):
+    for (run, arrays), earlier in zip(compared, ((5,), (5, 12)), strict=True):
+        for step in earlier:
+            run.save_snapshot(step, arrays | {"mean": arrays["mean"] / step})
+    planes.page.reload()
+    slider, figures = planes.get_by_role("slider", name="Step"), planes.locator("figure")
+    expect(planes.locator(".scrubber")).to_have_attribute("data-steps", "3", timeout=PATIENCE)
+    for key, steps in (("Home", (5, 5)), ("ArrowRight", (5, 12)), ("End", (20, 20))):
+        slider.press(key)
+        for i, step in enumerate(steps):
+            expect(figures.nth(i)).to_have_attribute("data-snapshot", str(step))
+
+
 def test_the_address_shows_the_same_elsewhere(planes, page, compared):
     other = page.context.new_page()
     other.goto(page.url)

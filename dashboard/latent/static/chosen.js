@@ -6,6 +6,8 @@ import { write } from "../live/strip.js";
 import { paint } from "./pictures.js";
 
 const MOST = 60; // images shown
+const ABREAST = 20; // in a picture that is saved
+const SCALE = 4; // px of that picture for one of the images
 const EXAMPLES = 24; // where nothing is selected
 
 export class Chosen {
@@ -40,6 +42,39 @@ export class Chosen {
     for (const pick of this.list.children) pick.setAttribute("aria-pressed", pick.dataset.key === focus);
     write(this.said, this.#facts());
     Object.assign(this.section.dataset, { shown: shown.join(), focus: focus ?? "" });
+  }
+
+  /** The images shown with their posteriors as rows of numbers. */
+  numbers() {
+    const { posteriors, classes, placeOf, dimensions: d } = this.shared;
+    const each = (name) => Array.from({ length: d }, (_, j) => `${name}${j + 1}`);
+    const rows = [...this.list.children].map(({ dataset: { key } }) => {
+      const i = placeOf(key);
+      const all = (of) => Array.from({ length: d }, (_, j) => of(i, j).toPrecision(6));
+      const about = [posteriors.split, posteriors.indices[i], classes[posteriors.labels[i]] ?? ""];
+      return [...about, ...all(posteriors.mean), ...all(posteriors.std)];
+    });
+    return [["split", "index", "class", ...each("mean "), ...each("std ")], ...rows];
+  }
+
+  /** The images shown, on one sheet: each above what is made of it. */
+  async png() {
+    const picks = [...this.list.children];
+    if (!picks.length) return null;
+    const wide = Math.max(...picks.map(({ children }) => Math.max(children[0].width, children[1].width)));
+    const high = Math.max(...picks.map(({ children }) => Math.max(children[0].height, children[1].height)));
+    const columns = Math.min(picks.length, ABREAST);
+    const [across, down] = [wide + 1, 2 * high + 2];
+    const sheet = new OffscreenCanvas(columns * across * SCALE, Math.ceil(picks.length / columns) * down * SCALE);
+    const context = sheet.getContext("2d");
+    context.imageSmoothingEnabled = false;
+    picks.forEach(({ children }, k) => {
+      const [x, y] = [(k % columns) * across, Math.floor(k / columns) * down];
+      [...children].forEach((canvas, row) =>
+        context.drawImage(canvas, x * SCALE, (y + row * high) * SCALE, wide * SCALE, high * SCALE),
+      );
+    });
+    return sheet.convertToBlob({ type: "image/png" });
   }
 
   /** The indices of codes in which the classes take turns, of those that have a picture. */

@@ -17,27 +17,43 @@ export const HIGHEST = BASE;
 export const RADII = WITHIN;
 
 /**
- * The area above `level` of values[i · n + j], i across and j up from below, as a path in units of
- * the grid, and the line around it; null where all is below.
+ * The area above `level` of values[i · n + j], i across and j up from below, in units of the grid: as
+ * polygons, and the lines [from, to] around it; null where all is below.
  */
 export function contour(values, n, level) {
-  let any = false;
-  const [area, edge] = [new Path2D(), new Path2D()];
+  const [areas, edges] = [[], []];
   for (let j = 0; j < n - 1; j++) {
     let from = null; // where a run of cells began that lie above as a whole
     for (let i = 0; i < n; i++) {
-      const full = i < n - 1 && isFull(values, n, i, j, level);
-      if (full) {
+      if (i < n - 1 && isFull(values, n, i, j, level)) {
         from ??= i;
         continue;
       }
-      if (from !== null) area.rect(from, j, i - from, 1);
-      any ||= from !== null;
+      if (from !== null) areas.push([[from, j], [i, j], [i, j + 1], [from, j + 1]]);
       from = null;
-      if (i < n - 1) any = cell(values, n, i, j, level, area, edge) || any;
+      if (i < n - 1) cell(values, n, i, j, level, areas, edges);
     }
   }
-  return any ? { area, edge } : null;
+  return areas.length ? { areas, edges } : null;
+}
+
+/** Fill a contour's area and draw the line around it, where (x(i), y(j)) is a place's pixel. */
+export function drawContour(context, { areas, edges }, x, y, { fill, stroke }) {
+  context.beginPath();
+  for (const [first, ...others] of areas) {
+    context.moveTo(x(first[0]), y(first[1]));
+    for (const place of others) context.lineTo(x(place[0]), y(place[1]));
+    context.closePath();
+  }
+  context.globalAlpha = fill;
+  context.fill();
+  context.beginPath();
+  for (const [from, to] of edges) {
+    context.moveTo(x(from[0]), y(from[1]));
+    context.lineTo(x(to[0]), y(to[1]));
+  }
+  context.globalAlpha = stroke;
+  context.stroke();
 }
 
 function isFull(values, n, i, j, level) {
@@ -45,11 +61,11 @@ function isFull(values, n, i, j, level) {
   return values[at] >= level && values[at + n] >= level && values[at + n + 1] >= level && values[at + 1] >= level;
 }
 
-/** Add what of a cell lies above to the paths; whether any does. */
-function cell(values, n, i, j, level, area, edge) {
+/** Add what of a cell lies above the level, and where it ends. */
+function cell(values, n, i, j, level, areas, edges) {
   const corners = [[i, j], [i + 1, j], [i + 1, j + 1], [i, j + 1]];
   const heights = corners.map(([x, y]) => values[x * n + y] - level);
-  if (!heights.some((height) => height >= 0)) return false;
+  if (!heights.some((height) => height >= 0)) return;
   const [border, crossings] = [[], []];
   corners.forEach(([x, y], k) => {
     const [height, next] = [heights[k], heights[(k + 1) % 4]];
@@ -61,13 +77,8 @@ function cell(values, n, i, j, level, area, edge) {
     border.push(place);
     crossings.push({ place, leaves: height >= 0 });
   });
-  area.moveTo(...border[0]);
-  for (const place of border.slice(1)) area.lineTo(...place);
-  area.closePath();
+  areas.push(border);
   crossings.forEach(({ place, leaves }, k) => {
-    if (!leaves) return;
-    edge.moveTo(...place);
-    edge.lineTo(...crossings[(k + 1) % crossings.length].place);
+    if (leaves) edges.push([place, crossings[(k + 1) % crossings.length].place]);
   });
-  return true;
 }

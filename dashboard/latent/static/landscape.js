@@ -10,7 +10,7 @@ import { Legend, toggle } from "../live/legend.js";
 import { write } from "../live/strip.js";
 import { haloed, line, Surface } from "../live/surface.js";
 import { Lasso, nearest } from "../planes/lasso.js";
-import { contour, HIGHEST, LEVELS, RADII } from "./contours.js";
+import { contour, drawContour, HIGHEST, LEVELS, RADII } from "./contours.js";
 
 const NEAR = 10; // px within which the pointer finds a point
 const ZOOM = 1.2; // by a notch of the wheel or a press of a key
@@ -19,6 +19,11 @@ const STEPS = 50; // of an arrow key over the picture's height; with Shift a fif
 const ELLIPSES = 400; // drawn at most
 const TILE = 20; // px of a picture on the plane
 const DASH = [5, 4];
+const CORNERS = 40; // of an ellipse
+const CIRCLE = Array.from({ length: CORNERS }, (_, k) => (2 * Math.PI * k) / CORNERS).map((angle) => [
+  Math.cos(angle),
+  Math.sin(angle),
+]);
 
 export class Landscape {
   /**
@@ -124,6 +129,19 @@ export class Landscape {
     const marked = selection ? ` ${count(selection.size)} are selected.` : "";
     const at = chosen.at ? ` The decoder is shown at ${chosen.at.map(coordinate).join(", ")}.` : "";
     return `Codes of ${count(sent)} ${split} images at step ${count(step)} on ${where}.${marked}${at} Arrow keys move the place that is decoded, Enter selects the code nearest to it.`;
+  }
+
+  /** The codes as rows of numbers. */
+  numbers() {
+    const { posteriors } = this;
+    const { classes } = this.shared;
+    const rows = Array.from({ length: posteriors?.sent ?? 0 }, (_, i) => [
+      posteriors.split,
+      posteriors.indices[i],
+      classes[posteriors.labels[i]] ?? "",
+      ...this.cloud.points.map((axis) => axis[i].toPrecision(6)),
+    ]);
+    return [["split", "index", "class", ...this.names], ...rows];
   }
 
   close() {
@@ -295,20 +313,14 @@ export class Landscape {
     if (this.paths?.density !== density) {
       this.paths = { density, contours: LEVELS.map((level) => contour(density, n, level)) };
     }
-    const cell = ((2 * width) / (n - 1)) * frame.unit; // px
-    context.save();
-    context.translate(frame.x.at(-width), frame.y.at(-width));
-    context.scale(cell, -cell);
+    const at = (scale) => (i) => scale.at((2 * width * i) / (n - 1) - width);
     context.fillStyle = context.strokeStyle = theme.text;
-    context.lineWidth = 0.75 / cell;
-    for (const path of this.paths.contours) {
-      if (path === null) break;
-      context.globalAlpha = 0.07;
-      context.fill(path.area);
-      context.globalAlpha = 0.4;
-      context.stroke(path.edge);
+    context.lineWidth = 0.75;
+    for (const found of this.paths.contours) {
+      if (found === null) break;
+      drawContour(context, found, at(frame.x), at(frame.y), { fill: 0.07, stroke: 0.4 });
     }
-    context.restore();
+    context.globalAlpha = 1;
   }
 
   /** The prior's contours at the same densities. */
@@ -399,9 +411,15 @@ export class Landscape {
       const [a, c, b] = spread.subarray(3 * i, 3 * i + 3);
       const [mean, half] = [(a + c) / 2, Math.hypot((a - c) / 2, b)];
       const [long, short] = [mean + half, mean - half].map((v) => Math.sqrt(Math.max(v, 0)) * frame.unit);
-      const turn = -Math.atan2(2 * b, a - c) / 2; // up is less on a canvas
+      const turn = Math.atan2(2 * b, a - c) / 2;
+      const [x, y] = [frame.x.at(points[0][i]), frame.y.at(points[1][i])];
+      const [cos, sin] = [Math.cos(turn), Math.sin(turn)];
       context.beginPath();
-      context.ellipse(frame.x.at(points[0][i]), frame.y.at(points[1][i]), long, short, turn, 0, 2 * Math.PI);
+      for (const [u, v] of CIRCLE) {
+        const [across, up] = [long * u, short * v];
+        context.lineTo(x + across * cos - up * sin, y - across * sin - up * cos);
+      }
+      context.closePath();
       context.strokeStyle = colors[of(i)];
       context.stroke();
     }

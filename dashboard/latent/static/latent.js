@@ -6,6 +6,7 @@ import { Fitting } from "../live/fitting.js";
 import { count, subscript } from "../live/format.js";
 import { placeHelp } from "../live/help.js";
 import { History, nearest as nearestStep, place } from "../live/history.js";
+import { csv, offersOf, SaveMenu } from "../live/saving.js";
 import { Scrubber } from "../live/scrubber.js";
 import { write } from "../live/strip.js";
 import { Theme } from "../live/theme.js";
@@ -73,6 +74,7 @@ export class Latent {
     this.#listen();
     this.fitting = new Fitting(root, STACKED);
     placeHelp(root);
+    this.#offerFiles();
   }
 
   /** Called for new data from Python, which `report(name, value)` answers, and for a new theme. */
@@ -237,6 +239,24 @@ export class Latent {
         this.choose({ plane: this.selects.map(({ value }) => value).join() });
       };
     }
+  }
+
+  /** Every panel can be saved, as a picture and as numbers. */
+  #offerFiles() {
+    const name = (panel) => [this.run ?? "nothing", panel, this.root.dataset.snapshot].filter(Boolean).join("-");
+    const drawn = { ".plane": this.landscape, ...this.panels };
+    for (const [selector, panel] of Object.entries(drawn)) {
+      const file = () => name(selector.slice(1));
+      const offers = offersOf(panel.surface, this.theme, file, () => panel.numbers());
+      new SaveMenu(this.find(`${selector} .saves`), `the ${selector.slice(1)}`, offers);
+    }
+    new SaveMenu(this.find(".chosen .saves"), "the images", {
+      PNG: async () => {
+        const sheet = await this.gallery.png();
+        return sheet && [`${name("images")}.png`, sheet];
+      },
+      CSV: async () => [`${name("images")}.csv`, csv(this.gallery.numbers())],
+    });
   }
 
   // What comes from the server.

@@ -47,6 +47,14 @@ export class Matrix {
     return `Covariance of q(z), log det ${number(posteriors.log_det)} nats; that of the prior is 0. Arrow keys go through pairs of units, Enter shows one on the plane.`;
   }
 
+  /** The matrix as rows of numbers. */
+  numbers() {
+    if (!this.shared.posteriors) return [];
+    const names = this.#units.map((unit) => `z${unit + 1}`);
+    const { covariance } = this.shared.posteriors;
+    return [["", ...names], ...covariance.map((row, k) => [names[k], ...Array.from(row, (v) => v.toPrecision(6))])];
+  }
+
   close() {
     this.surface.close();
   }

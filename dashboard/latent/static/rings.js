@@ -28,6 +28,17 @@ export class Rings {
     return `‖z‖ under q(z): median ${q}. Under the prior: median ${p}.`;
   }
 
+  /** Both densities as rows of numbers. */
+  numbers() {
+    const { rings = [], chi, farthest } = this.shared.posteriors ?? {};
+    const rows = Array.from(rings, (value, k) => [
+      (((k + 0.5) * farthest) / rings.length).toPrecision(6),
+      value.toPrecision(6),
+      chi[k].toPrecision(6),
+    ]);
+    return [["distance", "q(z)", "p(z)"], ...rows];
+  }
+
   close() {
     this.surface.close();
   }

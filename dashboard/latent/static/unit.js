@@ -45,6 +45,15 @@ export class Unit {
     return `z${unit + 1}: rate ${number(posteriors.kl[unit])} nats, divergence of its density from N(0, 1) ${number(posteriors.gap[unit])} nats.`;
   }
 
+  /** Quantiles as rows of numbers. */
+  numbers() {
+    const { posteriors, unit } = this.shared;
+    const found = [...(posteriors?.quantiles[unit] ?? [])];
+    const at = (k) => ((2 * k) / (found.length - 1) - 1) * posteriors.tail;
+    const rows = found.map((value, k) => [at(k).toPrecision(6), value.toPrecision(6)]);
+    return [["quantile of N(0, 1)", `quantile of z${unit + 1}`], ...rows];
+  }
+
   close() {
     this.surface.close();
   }

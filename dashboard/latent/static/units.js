@@ -49,6 +49,21 @@ export class Units {
     return `Units by their rate in nats: ${said.join(", ")}${order.length > 6 ? " …" : ""}. Arrow keys choose one.`;
   }
 
+  /** Rates and densities as rows of numbers. */
+  numbers() {
+    const { posteriors } = this.shared;
+    const rows = (posteriors?.order ?? []).flatMap((j) => {
+      const [reach, cells] = [posteriors.width[j], posteriors.marginals[j].length];
+      return Array.from(posteriors.marginals[j], (density, k) => [
+        `z${j + 1}`,
+        posteriors.kl[j],
+        (reach * ((2 * k + 1) / cells - 1)).toPrecision(6),
+        density.toPrecision(6),
+      ]);
+    });
+    return [["unit", "rate", "z", "density"], ...rows];
+  }
+
   close() {
     this.surface.close();
   }

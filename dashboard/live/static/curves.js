@@ -88,6 +88,19 @@ export class Curves {
     return `Curves up to step ${count(this.history.last)}. ${values.join("; ")}.${happened}`;
   }
 
+  /** The rows that were logged, for saving. */
+  numbers() {
+    const names = this.quantities.map(({ name }) => name);
+    const rows = SPLITS.flatMap((split) =>
+      (this.history?.steps(split) ?? []).map((step) => [
+        split,
+        step,
+        ...names.map((name) => this.history.value(split, name, step)),
+      ]),
+    );
+    return [["split", "step", ...names], ...rows];
+  }
+
   close() {
     this.surface.close();
   }

@@ -48,6 +48,21 @@ export class Gallery {
     return this.step === null ? this.blank : `${text} at step ${count(this.step)}.`;
   }
 
+  /** The grey levels of each image, of 255, or its red, green and blue, for saving. */
+  numbers() {
+    const size = this.images[this.rows[0][0]]?.shape.slice(1) ?? [];
+    const each = size.reduce((product, n) => product * n, 1);
+    const rows = this.rows.flatMap(([name]) => {
+      const { shape: [count] = [0], data, grey } = this.images[name] ?? {};
+      return Array.from({ length: count }, (_, i) => [
+        name,
+        i,
+        ...Array.from(data.subarray(i * each, (i + 1) * each), (level) => level * grey),
+      ]);
+    });
+    return [["images", "number", ...Array.from({ length: each }, (_, i) => `pixel ${i}`)], ...rows];
+  }
+
   close() {
     this.surface.close();
   }

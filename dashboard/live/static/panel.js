@@ -6,7 +6,7 @@ export const panel = ({ name, title, help, tools = "", stage, foot = "" }) => `
     <header>
       <h3 id="${name}-title">${title}</h3>
       <button type="button" class="help" popovertarget="${name}-help" aria-label="Help: ${title}">?</button>
-      <div class="tools">${tools}</div>
+      <div class="tools">${tools}<span class="saves"></span></div>
     </header>
     <div class="stage">${stage}</div>
     ${foot}

@@ -1,6 +1,7 @@
 /** Time as a slider over the steps at which a run was kept: play, speed, loop, and the newest. */
 
 import { count } from "./format.js";
+import { placeHelp } from "./help.js";
 import { nearest, place } from "./history.js";
 import { write } from "./strip.js";
 
@@ -45,6 +46,7 @@ export class Scrubber {
     this.speed.value = 1;
     find(".help").popoverTargetElement = find(".helptext");
     this.#listen();
+    placeHelp(element);
     this.#show();
   }
 

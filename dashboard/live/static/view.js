@@ -9,6 +9,7 @@ import { Gallery } from "./gallery.js";
 import { placeHelp } from "./help.js";
 import { History } from "./history.js";
 import { Plane } from "./plane.js";
+import { SaveMenu, offersOf } from "./saving.js";
 import { Scrubber } from "./scrubber.js";
 import { Settings } from "./settings.js";
 import { SKELETON } from "./skeleton.js";
@@ -75,6 +76,11 @@ export class View {
     });
     this.fitting = new Fitting(root, STACKED, () => this.#refresh());
     placeHelp(root);
+    for (const [name, panel] of Object.entries(this.named)) {
+      const file = () => [this.run ?? "nothing", name, this.root.dataset.snapshot].filter(Boolean).join("-");
+      const offers = offersOf(panel.surface, this.theme, file, () => panel.numbers());
+      new SaveMenu(find(`.${name} .saves`), `the ${name}`, offers);
+    }
   }
 
   /**
@@ -103,8 +109,13 @@ export class View {
     for (const part of [this.feed, ...this.panels]) part.close();
   }
 
+  get named() {
+    const { curves, plane, pairs, samples } = this;
+    return { curves, plane, pairs, samples };
+  }
+
   get panels() {
-    return [this.curves, this.plane, this.pairs, this.samples];
+    return Object.values(this.named);
   }
 
   /** Turn to another run, or to none. */

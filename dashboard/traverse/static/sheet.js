@@ -45,14 +45,15 @@ export class Sheet {
     this.surface.close();
   }
 
-  /** The same on a canvas of its own, with a caption; `column` alone where it is given. */
-  picture(width, height, ratio, caption) {
+  /** The same on a canvas of its own, with a caption; of each row one `column` where it is given. */
+  picture(width, height, ratio, caption, column = null) {
     const canvas = new OffscreenCanvas(even(width * ratio), even(height * ratio));
     const context = canvas.getContext("2d");
     context.fillStyle = this.theme.background;
     context.fillRect(0, 0, canvas.width, canvas.height);
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    this.#draw(context, width, height - (caption ? HEAD : 0), ratio);
+    const room = height - (caption ? HEAD : 0);
+    this.#draw(context, width, room, ratio, column === null ? this.blocks : this.#columnOf(column));
     context.font = this.theme.face(12, 600);
     context.fillStyle = this.theme.text;
     context.textAlign = "right";
@@ -107,14 +108,30 @@ export class Sheet {
     return null;
   }
 
-  #draw(context, width, height, ratio) {
-    const count = this.blocks.length;
+  /** The blocks with a single image of each row, the last one where a row is shorter. */
+  #columnOf(column) {
+    const only = (row) => {
+      const [count, h, w] = row.tiles.shape;
+      const at = Math.min(column, count - 1);
+      const sheet = new OffscreenCanvas(w, h);
+      sheet.getContext("2d").drawImage(row.sheet, 0, at * h, w, h, 0, 0, w, h);
+      return { ...row, sheet, tiles: { shape: [1, h, w] } };
+    };
+    return this.blocks.map((block) => ({
+      ...block,
+      heads: block.heads && [block.heads[column]],
+      rows: block.rows.map(only),
+    }));
+  }
+
+  #draw(context, width, height, ratio, blocks = this.blocks) {
+    const count = blocks.length;
     const room = (width - BETWEEN * (count - 1)) / Math.max(count, 1);
-    this.blocks.forEach((block, i) => {
+    blocks.forEach((block, i) => {
       const area = { left: i * (room + BETWEEN), width: room, height };
       this.#drawBlock(context, block, area, ratio);
     });
-    const cells = this.blocks.flatMap(({ rows }) => rows.map(({ tiles }) => tiles.shape[0]));
+    const cells = blocks.flatMap(({ rows }) => rows.map(({ tiles }) => tiles.shape[0]));
     if (context.canvas === this.surface.canvas) {
       this.surface.canvas.dataset.rows = cells.length;
       this.surface.canvas.dataset.cells = cells.reduce((sum, n) => sum + n, 0);
@@ -126,7 +143,7 @@ export class Sheet {
     const { title, color, label = 0, heads, rows, foot } = block;
     if (!rows.length) return;
     const place = arrange(block, area, ratio);
-    block.place = place;
+    if (context.canvas === this.surface.canvas) block.place = place; // for the pointer
     const { left, width, height, tops } = place;
     context.textAlign = "left";
     context.textBaseline = "middle";

@@ -51,7 +51,7 @@ export class Traverse {
     this.report = report;
     this.quantiles = quantiles;
     const key = JSON.stringify(runs.map(({ id, name, color }) => [id, name, color]));
-    if (key !== this.key) this.#open(api, runs, wish);
+    if (key !== this.key) this.#open(api, runs, Object.fromEntries(wish));
     else this.subjects.forEach((subject, i) => (subject.run = runs[i]));
     this.key = key;
     this.fitting.fit();
@@ -110,6 +110,13 @@ export class Traverse {
     const steps = [...new Set(subjects.flatMap((subject) => subject.steps))].sort((a, b) => a - b);
     this.time.offer(steps, subjects.reduce((sum, { bytes }) => sum + bytes, 0));
     await this.#go(this.time.step);
+  }
+
+  /** Show a step, and be done with it. */
+  async show(step) {
+    await this.#go(step);
+    if (step === null) this.time.follow();
+    else this.time.seek(step);
   }
 
   /** Show all runs as they were at a step. */
