@@ -436,6 +436,8 @@ export class Latent {
         button.setAttribute("aria-pressed", chosen[group.dataset.choice] === button.dataset.value);
       }
     }
+    const flat = this.dimensions > 1; // of one unit alone there is no plane
+    this.find('[data-choice="field"]').hidden = this.find('[data-value="ellipses"]').hidden = !flat;
     const axes = this.#plane === "pca" ? posteriors?.order.slice(0, 2) : this.#plane.split(",");
     this.find(".pca").setAttribute("aria-pressed", this.#plane === "pca");
     if (axes && this.dimensions > 2) this.selects.forEach((select, k) => (select.value = axes[k]));

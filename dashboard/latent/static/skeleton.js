@@ -127,7 +127,8 @@ const rings = panel({
     <p>How far draws from q(z) lie from the origin, filled, and draws of the prior, dashed: the χ
     distribution with as many degrees of freedom as the code has units.</p>
     <p>In many dimensions nearly all of the prior lies in a thin shell: codes nearer to the origin
-    than it, or farther off, are where samples never are.</p>`,
+    than it, or farther off, are where samples never are.</p>
+    <p>A selected image stands where one draw from its posterior lies.</p>`,
   stage: canvas("Distances from the origin"),
 });
 
