@@ -26,6 +26,14 @@ FACTS = {  # metrics beside the picture, and how they are written there
     "active_units": "active units",
     "log_det_cov_test": "log det Cov",
 }
+OF_EITHER = {  # what is said of one split in METRICS, and shown here of either
+    "log_det_cov_test": {
+        "title": "Log-determinant of the codes' covariance",
+        "help": "Volume of the cloud of codes: 0 is the prior's, above it the codes are blown up, "
+        "below it they are pressed together. Compare Train and Test: where they differ, the "
+        "encoder has learned its images by heart.",
+    },
+}
 
 _component = st.components.v2.component(
     "infovae_latent",
@@ -43,7 +51,9 @@ def view(
     runs again.
     """
     facts = [
-        {"name": name, "symbol": symbol, **{k: getattr(METRICS[name], k) for k in _SAID}}
+        {k: getattr(METRICS[name], k) for k in ("name", "title", "unit", "help")}
+        | {"symbol": symbol}
+        | OF_EITHER.get(name, {})
         for name, symbol in FACTS.items()
     ]
     measured = {name: found for name, found in run.evaluation.items() if name in FACTS}
@@ -60,6 +70,3 @@ def view(
         },
         on_state_change=on_state_change,
     )
-
-
-_SAID = ("title", "unit", "help")

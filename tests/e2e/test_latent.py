@@ -38,13 +38,16 @@ def left(root, config, digits, label):
 
 @pytest.fixture(scope="module")
 def made(root, digits):
-    """Models of two and of five units."""
+    """Models of two and of five units, and one that left images decoded ahead."""
     torch.set_default_dtype(torch.float32)
     configs = {
         d: RunConfig(model={"latent_dim": d, "widths": [32]}, objective={"name": "VAE"})
         for d in (2, 5)
     }
     made = {d: left(root, config, digits, f"{d} units") for d, config in configs.items()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decoding, "PORTABLE", 0)
+        made["atlas"] = left(root, configs[2], digits, "decoded ahead")
     yield made
     for run, *_ in made.values():
         run.delete()
@@ -126,6 +129,14 @@ def test_the_image_under_the_pointer_is_the_decoder_s_without_asking_the_server(
         seen.append(str(plane.picture("decoded")))
     assert len(set(seen)) == 3
     assert not [url for url in asked if "/api/runs" in url]
+
+
+def test_where_the_decoder_does_not_run_here_images_decoded_ahead_do(page, server, made):
+    plane = Page(page, server, made["atlas"])
+    for place in ((0.5, 0.25), (-1, 1)):
+        plane.point(*place)
+        np.testing.assert_allclose(plane.levels(), plane.decoded(plane.at), atol=HALF)
+    expect(plane.root.locator(".decoded .note")).to_have_text("Between images decoded ahead.")
 
 
 def test_arrow_keys_move_the_place_and_enter_selects_the_nearest_code(plane):
