@@ -5,7 +5,7 @@ import { Feed } from "../live/feed.js";
 import { Fitting } from "../live/fitting.js";
 import { count, subscript } from "../live/format.js";
 import { placeHelp } from "../live/help.js";
-import { History, nearest as nearestStep, place } from "../live/history.js";
+import { History, nearest, place } from "../live/history.js";
 import { csv, offersOf, SaveMenu } from "../live/saving.js";
 import { Scrubber } from "../live/scrubber.js";
 import { write } from "../live/strip.js";
@@ -400,7 +400,7 @@ export class Latent {
   /** The decoder of a step, or of the one nearest to it of which it was kept. */
   async #getDecoder(step) {
     const { run, api, decoders } = this;
-    const kept = decoders.length ? nearestStep(decoders, step) : null;
+    const kept = decoders.length ? nearest(decoders, step) : null;
     const decoder = kept === null ? null : await loadDecoder(api, run, kept);
     if (run !== this.run || this.posteriors?.step !== step) return;
     this.decoder = decoder;
