@@ -50,6 +50,23 @@ def photograph(page: Page, name: str) -> None:
     page.close()
 
 
+def selected(browser: Browser, address: str) -> Page:
+    """The page Latent space with some codes selected and one of their images pressed."""
+    page = opened(browser, address, "light")
+    page.locator(".pick").nth(9).wait_for()
+    box = page.locator(".plane canvas").first.bounding_box()
+    x, y = (box[side] + 0.62 * box[size] for side, size in (("x", "width"), ("y", "height")))
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for dx, dy in ((70, -20), (100, 50), (40, 110), (-30, 70)):
+        page.mouse.move(x + dx, y + dy, steps=4)
+    page.mouse.up()
+    page.locator(".pick").nth(2).click()
+    page.mouse.move(x - 60, y - 40)
+    page.wait_for_timeout(1500)
+    return page
+
+
 def main() -> None:
     """Train and photograph."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -69,6 +86,16 @@ def main() -> None:
         )
         page.wait_for_timeout(8000)
         photograph(page, "compare")
+        photograph(selected(browser, f"{address}/latent?run={compared[2].id}"), "latent")
+        coded = [
+            begun(root, label=name, objective={"name": name}, model={"latent_dim": 10})
+            for name in ("VAE", "InfoMaxVAE")
+        ]
+        reaches(coded[-1], 1)
+        ids = ",".join(run.id for run in coded)
+        page = opened(browser, f"{address}/traverse?runs={ids}&view=dimensions&image=3", "light")
+        page.wait_for_timeout(5000)
+        photograph(page, "traverse")
         page = opened(browser, f"{address}/information", "light")
         page.wait_for_timeout(30_000)
         photograph(page, "information")

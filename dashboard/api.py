@@ -16,21 +16,30 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import anyio
+import anyio.to_thread
+import numpy as np
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from dashboard.packing import BadQuery, compact, pack, shorten
+from dashboard.decoding import SERVICE, Busy
+from dashboard.packing import BadQuery, compact, join, pack, pack_codes, pack_decoder, shorten
 from infovae_core import archive, runs
 from infovae_core.runs import Run, RunError, Tail
 
 FRESH = 0.05  # seconds for which what was read of a run is shown without looking again
+KEPT_DECODERS = 4  # packed for each run; a browser keeps its own
+KEPT_POSTERIORS = 8
+MOST_CODES = 1024  # decoded at once
+FILM_BYTES = 96_000_000
+FILMING = anyio.CapacityLimiter(2)  # films made at once
 KEPT = 32  # runs whose logs are kept parsed; answers and snapshots kept packed for each
 SHOWN = ("step", "steps", "epoch", "epochs", "rate", "seconds", "created", "device", "error")
 FOREVER = "public, max-age=31536000, immutable"
 STATIC = {
     name: Path(__file__).parent / name / "static"
-    for name in ("live", "family", "planes", "study", "units")
+    for name in ("live", "family", "latent", "planes", "study", "traverse", "units")
 }
 MEDIA = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
 
@@ -46,6 +55,10 @@ class Feed:
         self._read_at = -math.inf
         self._answers: dict[tuple[int, int], bytes] = {}
         self._snapshots: dict[tuple[int, str, bool], bytes] = {}
+        self._decoders: dict[int, bytes] = {}
+        self._codes: dict[int, bytes] = {}
+        self._looking = threading.Lock()  # for what takes long: news does not wait for it
+        self._posteriors: dict[tuple[int, str, str], bytes] = {}
         self._begin(None)
 
     def _begin(self, created: float | None) -> None:
@@ -81,6 +94,52 @@ class Feed:
                 self._snapshots[key] = gzip.compress(pack(step, arrays, plane, originals), 6)
             return self._snapshots[key]
 
+    def decoder(self, step: int) -> bytes:
+        """A packed decoder, compressed: one that was kept, or made from the last checkpoint."""
+        with self._lock:
+            if step in self._decoders:
+                return self._decoders[step]
+        try:
+            arrays = self.run.decoder(step)
+        except RunError:
+            if step != checkpoint_step(self.run):
+                raise
+            arrays = SERVICE.decoder(self.run, step)
+        body = gzip.compress(pack_decoder(step, arrays), 1)  # noise, which no effort makes smaller
+        with self._lock:
+            make_room(self._decoders, KEPT_DECODERS)
+            self._decoders[step] = body
+        return body
+
+    def codes(self, step: int) -> bytes:
+        """The packed codes of the images that a snapshot holds, compressed."""
+        with self._lock:
+            if step not in self._codes:
+                make_room(self._codes)
+                self._codes[step] = gzip.compress(pack_codes(step, self.run.snapshot(step)), 6)
+            return self._codes[step]
+
+    def posteriors(self, step: int, plane: str, split: str) -> bytes:
+        """The packed posteriors of a split beside the prior, compressed."""
+        from dashboard import posteriors
+
+        with self._looking:
+            key = step, plane, split
+            if key not in self._posteriors:
+                packed = posteriors.pack(step, self.run.snapshot(step), plane, split)
+                make_room(self._posteriors, KEPT_POSTERIORS)
+                self._posteriors[key] = gzip.compress(packed, 1)
+            return self._posteriors[key]
+
+    def pictures(self) -> bytes:
+        """Pictures of the run's images, packed and compressed; at least those of a snapshot."""
+        from dashboard import posteriors
+
+        with self._looking:
+            kept, steps = self.run.pictures, self.run.snapshot_steps()
+            last = self.run.snapshot(steps[-1]) if steps and kept is None else {}
+            return gzip.compress(posteriors.pack_pictures(kept, last), 6)
+
     def _read(self) -> None:
         if time.monotonic() - self._read_at < FRESH:
             return
@@ -115,10 +174,16 @@ class Feed:
         return gzip.compress(text.encode(), 6)
 
 
-def make_room(kept: dict) -> None:
+def make_room(kept: dict, most: int = KEPT) -> None:
     """Forget what was put in first, where there is no room for more."""
-    while len(kept) >= KEPT:
+    while len(kept) >= most:
         del kept[next(iter(kept))]
+
+
+def checkpoint_step(run: Run) -> int | None:
+    """The step of the newest checkpoint."""
+    names = (path.stem for path in (run.path / "checkpoint").glob("*.safetensors"))
+    return max((int(name) for name in names if name.isdigit()), default=None)
 
 
 def rounded(row: dict[str, Any]) -> dict[str, Any]:
@@ -131,20 +196,22 @@ def rounded(row: dict[str, Any]) -> dict[str, Any]:
 
 # Routes.
 
-Handler = Callable[[Request], Response]
+Handler = Callable[..., Response]
 
 
 def answering(handler: Handler) -> Handler:
     """`handler`, with its errors as JSON."""
 
     @functools.wraps(handler)
-    def answer(request: Request) -> Response:
+    def answer(request: Request, *more: Any) -> Response:
         try:
-            return handler(request)
+            return handler(request, *more)
         except RunError as error:
             return JSONResponse({"error": str(error)}, 404)
         except BadQuery as error:
             return JSONResponse({"error": str(error)}, 400)
+        except Busy as error:
+            return JSONResponse({"error": str(error)}, 503, headers={"Retry-After": "1"})
 
     return answer
 
@@ -173,13 +240,119 @@ def news_of(feed: Feed, request: Request) -> Response:
 @answering
 def snapshot(request: Request) -> Response:
     """GET /api/runs/{id}/snapshots/{step}?plane=pca|x,y&originals=0|1: the packed snapshot."""
-    query = request.query_params
-    plane = query.get("plane", "pca")
-    if plane != "pca":
-        plane = ",".join(str(whole(axis)) for axis in plane.split(","))
+    originals = request.query_params.get("originals", "1") != "0"
     feed = feed_of(request.path_params["id"])
-    body = feed.snapshot(request.path_params["step"], plane, query.get("originals", "1") != "0")
+    body = feed.snapshot(request.path_params["step"], plane_of(request), originals)
     return reply(request, body, "application/octet-stream", cache=FOREVER)
+
+
+def plane_of(request: Request) -> str:
+    """The plane a query asks for: pca, or the numbers of its axes."""
+    plane = request.query_params.get("plane", "pca")
+    return plane if plane == "pca" else ",".join(str(whole(axis)) for axis in plane.split(","))
+
+
+@answering
+def posteriors(request: Request) -> Response:
+    """GET /api/runs/{id}/posteriors/{step}?plane=pca|x,y&split=train|test: q(z), packed."""
+    feed = feed_of(request.path_params["id"])
+    split = request.query_params.get("split", "test")
+    body = feed.posteriors(request.path_params["step"], plane_of(request), split)
+    return reply(request, body, "application/octet-stream", cache=FOREVER)
+
+
+@answering
+def pictures(request: Request) -> Response:
+    """GET /api/runs/{id}/pictures: small pictures of the images whose codes are drawn, packed."""
+    body = feed_of(request.path_params["id"]).pictures()
+    return reply(request, body, "application/octet-stream", cache="no-store")
+
+
+@answering
+def steps(request: Request) -> Response:
+    """GET /api/runs/{id}/snapshots: the steps that can be drawn, those that can be decoded, bytes.
+
+    In place of decoders that were not kept, the last checkpoint's can be had.
+    """
+    run = feed_of(request.path_params["id"]).run
+    drawn, decoded, last = run.snapshot_steps(), run.decoder_steps(), checkpoint_step(run)
+    if last is not None and last not in decoded:
+        decoded = sorted([*decoded, last])
+    said = {"steps": drawn, "decoders": decoded, "bytes": run.kept_bytes}
+    return reply(
+        request, gzip.compress(compact(said).encode()), "application/json", cache="no-store"
+    )
+
+
+@answering
+def decoder(request: Request) -> Response:
+    """GET /api/runs/{id}/decoder/{step}: what decodes codes in the browser, packed."""
+    feed = feed_of(request.path_params["id"])
+    body = feed.decoder(request.path_params["step"])
+    return reply(request, body, "application/octet-stream", cache=FOREVER)
+
+
+@answering
+def codes(request: Request) -> Response:
+    """GET /api/runs/{id}/codes/{step}: all coordinates of the codes of the images shown, packed."""
+    body = feed_of(request.path_params["id"]).codes(request.path_params["step"])
+    return reply(request, body, "application/octet-stream", cache=FOREVER)
+
+
+async def decode(request: Request) -> Response:
+    """POST /api/runs/{id}/decode/{step}, f32 [n, d] little-endian: their images, packed.
+
+    For what a browser cannot decode itself. Another process does it; the server waits for nothing.
+    """
+    body = await received(request, MOST_CODES * 4 * 1024)
+    return await anyio.to_thread.run_sync(_decode, request, body, limiter=SERVICE.limiter)
+
+
+@answering
+def _decode(request: Request, body: bytes | None) -> Response:
+    run, step = feed_of(request.path_params["id"]).run, request.path_params["step"]
+    d = run.config["model"]["latent_dim"]
+    if not body or len(body) % (4 * d) or len(body) > 4 * d * MOST_CODES:
+        raise BadQuery(
+            f"codes must be 1 to {MOST_CODES} times {d} numbers of 4 bytes, got "
+            f"{'more' if body is None else len(body)} bytes; ask for fewer or others"
+        )
+    z = np.frombuffer(body, "<f4").reshape(-1, d)
+    if not np.isfinite(z).all():
+        raise BadQuery("codes must be finite numbers, got some that are not; ask for others")
+    images = SERVICE.images(run, step, z)
+    packed = join({"step": step}, {"images": images})
+    return reply(request, gzip.compress(packed, 1), "application/octet-stream", cache="no-store")
+
+
+async def film(request: Request) -> Response:
+    """POST /api/film?kind=gif|mp4&rate=N, PNGs each after its length (u32): a film of them."""
+    body = await received(request, FILM_BYTES)
+    return await anyio.to_thread.run_sync(_film, request, body, limiter=FILMING)
+
+
+@answering
+def _film(request: Request, body: bytes | None) -> Response:
+    from dashboard import film as films  # Pillow, once somebody asks
+
+    if body is None:
+        raise BadQuery(f"a film must have up to {FILM_BYTES} bytes of pictures; choose fewer")
+    try:
+        rate = float(request.query_params.get("rate", "5"))
+        media, made = films.film(body, request.query_params.get("kind", ""), rate)
+    except ValueError as error:
+        raise BadQuery(str(error)) from error
+    return Response(made, media_type=media, headers={"Cache-Control": "no-store"})
+
+
+async def received(request: Request, most: int) -> bytes | None:
+    """The body of a request; None where it is larger than `most` bytes."""
+    pieces, size = [], 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size <= most:
+            pieces.append(piece)
+    return b"".join(pieces) if size <= most else None
 
 
 def asset(request: Request) -> Response:
@@ -255,8 +428,15 @@ def module(component: str) -> str:
 
 routes = [
     Route("/api/runs/{id}/live", live),
+    Route("/api/runs/{id}/snapshots", steps),
     Route("/api/runs/{id}/snapshots/{step:int}", snapshot),
+    Route("/api/runs/{id}/codes/{step:int}", codes),
+    Route("/api/runs/{id}/posteriors/{step:int}", posteriors),
+    Route("/api/runs/{id}/pictures", pictures),
+    Route("/api/runs/{id}/decoder/{step:int}", decoder),
+    Route("/api/runs/{id}/decode/{step:int}", decode, methods=["POST"]),
     Route("/api/studies/{id}/live", study),
+    Route("/api/film", film, methods=["POST"]),
     Route("/api/static/{version}/{component}/{name}", asset),
     Route("/api/{rest:path}", unknown),
 ]

@@ -45,6 +45,18 @@ st.navigation(
             help="Runs side by side: metrics, curves, latent planes, rate and distortion.",
         ),
         st.Page(
+            state.LATENT,
+            title="Latent space",
+            icon=":material/scatter_plot:",
+            help="Aggregated posterior against prior; select codes, decode any place.",
+        ),
+        st.Page(
+            state.TRAVERSE,
+            title="Traverse",
+            icon=":material/open_with:",
+            help="What the decoder makes of codes: manifold, dimensions, ways between images.",
+        ),
+        st.Page(
             state.INFORMATION,
             title="Information",
             icon=":material/share:",

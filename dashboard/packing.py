@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from infovae_core import decoders
+
 POINT_LEVELS = 65534  # of a coordinate, between the smallest and the largest of a snapshot
 NO_POINT = 65535  # stands for a coordinate that is not finite
 PIXEL_STEP = 17  # 16 grey levels: as much as the eye makes out, at a third of the bytes
@@ -48,12 +50,55 @@ def pack(step: int, arrays: Mapping[str, np.ndarray], plane: str, originals: boo
             if name in arrays:
                 parts[name] = arrays[name].astype("<i4")
     header = {"step": step, "axes": axes, "low": low, "scale": scale, "grey": PIXEL_STEP}
+    if axes == "pca":  # where a place on it lies in latent space
+        parts["plane"] = arrays["plane"].astype("<f4")
     if mean.shape[1] == 1:
         header["width"], parts["density"] = density(mean[:, 0], arrays["std"][:, 0])
     if "sees" in arrays:
         header["sees"], drawn = overlay(arrays, plane)
         parts |= drawn
     return join(header, parts)
+
+
+def pack_decoder(step: int, arrays: Mapping[str, np.ndarray]) -> bytes:
+    """A decoder (`infovae_core.decoders`) as one piece of bytes, laid out as a snapshot is.
+
+    Those that run anywhere travel as their weights, half precision as the u16 of its bits; others
+    as their atlas.
+    """
+    header = decoders.about(arrays) | {"step": step}
+    if header["layers"] is None:
+        parts = {name: arrays[name] for name in ("atlas", "plane") if name in arrays}
+    else:
+        parts = {
+            name: array.view("<u2") if array.dtype == np.float16 else array.astype("<f4")
+            for name, array in decoders.weights(arrays).items()
+        }
+    return join(header, parts)
+
+
+def pack_codes(step: int, arrays: Mapping[str, np.ndarray]) -> bytes:
+    """All coordinates of the codes of the images that a snapshot holds, laid out as it is.
+
+    mean and std f32 [k, d] of the k images `shown` (i32) of the held-out ones, their label,
+    originals and reconstructions; the header says the rate of each dimension, nats, `kl` [d].
+    """
+    mean, std = arrays["mean"].astype(np.float64), arrays["std"].astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        kl = np.mean(0.5 * (std**2 + mean**2 - 1) - np.log(std), axis=0)
+    shown = arrays.get("shown", np.zeros(0, np.int32))  # an older snapshot does not say
+    place = {int(i): at for at, i in enumerate(arrays["index"]) if arrays["split"][at] == 1}
+    at = [place[i] for i in shown.tolist() if i in place]
+    known = [k for k, i in enumerate(shown.tolist()) if i in place]
+    parts = {
+        "mean": arrays["mean"][at].astype("<f4"),
+        "std": arrays["std"][at].astype("<f4"),
+        "label": arrays["label"][at].astype("<i2"),
+        "shown": shown[known].astype("<i4"),
+        "originals": arrays["originals"][known],
+        "reconstructions": arrays["reconstructions"][known],
+    }
+    return join({"step": step, "kl": [shorten(float(nats)) for nats in kl]}, parts)
 
 
 def project(

@@ -11,6 +11,7 @@ from typing import Any
 
 import anyio
 
+from dashboard.decoding import SERVICE
 from infovae_core import runs, worker
 
 EVERY = 10.0  # seconds
@@ -27,6 +28,7 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
         tasks.start_soon(keep_worker)
         yield
         tasks.cancel_scope.cancel()
+    SERVICE.stop()
 
 
 def answer_at_once() -> None:

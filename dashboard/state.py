@@ -22,8 +22,9 @@ from infovae_core.config import RATES, Knobs, RunConfig
 from infovae_core.objectives import Objective
 
 PAGES = Path(__file__).parent.parent / "pages"
-TRAIN, RUNS, COMPARE, INFORMATION = (
-    PAGES / f"{name}.py" for name in ("train", "runs", "compare", "information")
+TRAIN, RUNS, COMPARE, LATENT, TRAVERSE, INFORMATION = (
+    PAGES / f"{name}.py"
+    for name in ("train", "runs", "compare", "latent", "traverse", "information")
 )
 FORM = "config"  # the settings in the sidebar
 TURNABLE = runs.ACTIVE | {"paused"}  # states in which a run's knobs can be turned
@@ -58,27 +59,42 @@ def run_in_view(root: Path) -> tuple[str | None, runs.Run | None]:
     return asked, find(root, asked) if asked else None
 
 
-def runs_in_view(root: Path, key: str, most: int) -> list[str]:
+def one_in_view(key: str, page: str, ids: Sequence[str]) -> str | None:
+    """Let the widget under `key` choose, of `ids`, the run that the address names.
+
+    Gives the id that is asked for and not there. Where none is asked for, it is the run left behind
+    on another page, else the first. Call `view` once the widget has been drawn.
+    """
+    asked, left = st.query_params.get("run"), st.session_state.get("left")
+    came_from(page)
+    if key not in st.session_state or (asked is not None and asked != left):
+        wanted = left if asked is None else asked
+        st.session_state[key] = wanted if wanted in ids else ids[0]
+    elif st.session_state[key] not in ids:
+        st.session_state[key] = ids[0]  # it was deleted
+    return asked if asked not in (None, *ids) else None
+
+
+def runs_in_view(root: Path, key: str, most: int, page: str = "compare") -> list[str]:
     """Let the widget under `key` say which runs the address lists; the ids of those not here.
 
-    It takes no more than `most`. Who comes back from another page finds the runs left behind.
+    It takes no more than `most`. Who comes back to `page` from another finds the runs left behind.
     Call `view_runs` once the widget has been drawn.
     """
-    asked, before = st.query_params.get("runs"), came_from("compare")
-    if asked is None and before not in (None, "compare"):
-        asked = st.session_state.get("compared")
-    if asked is not None and (
-        asked != st.session_state.get("compared") or key not in st.session_state
-    ):
+    asked, before = st.query_params.get("runs"), came_from(page)
+    left = st.session_state.get(f"listed.{page}")
+    if asked is None and before not in (None, page):
+        asked = left
+    if asked is not None and (asked != left or key not in st.session_state):
         st.session_state[key] = list(dict.fromkeys(filter(None, asked.split(","))))
     ids = st.session_state.get(key, [])
     st.session_state[key] = [id for id in ids if find(root, id)][:most]
     return [id for id in ids if not find(root, id)]
 
 
-def view_runs(ids: Sequence[str]) -> None:
-    """Put these runs into the address."""
-    st.session_state["compared"] = listed = ",".join(ids)
+def view_runs(ids: Sequence[str], page: str = "compare") -> None:
+    """Put these runs into the address of the page."""
+    st.session_state[f"listed.{page}"] = listed = ",".join(ids)
     if listed:
         st.query_params["runs"] = listed
     else:

@@ -254,19 +254,23 @@ def ensure(root: Path) -> None:
 
 def spawn(root: Path) -> None:
     """Start a worker, in a session of its own and with nothing open of this process."""
-    path = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path)}
-    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # it shares the cores with a browser
     with (_hidden(root) / "worker.log").open("ab") as log:
         child = subprocess.Popen(
             [sys.executable, "-P", "-m", "infovae_core.worker", str(root.resolve())],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=environment,
+            env=environment(),
             start_new_session=True,
         )
     _children.append(child)
+
+
+def environment() -> dict[str, str]:
+    """The environment of a process of ours, wherever this one was started."""
+    path = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    passive = {"OMP_WAIT_POLICY": "PASSIVE"}  # it shares the cores with a browser
+    return passive | os.environ | {"PYTHONPATH": os.pathsep.join(path)}
 
 
 @contextmanager

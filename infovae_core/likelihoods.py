@@ -20,6 +20,7 @@ class Likelihood(nn.Module):
     """
 
     binary: ClassVar[bool] = False  # a probability of images whose pixels are 0 or 1 only
+    link: ClassVar[str | None] = None  # from the output to the mean, where `decoders.LINKS` has it
 
     def forward(self, output: Tensor) -> Distribution:
         raise NotImplementedError
@@ -33,6 +34,7 @@ class Bernoulli(Likelihood):
     """
 
     binary = True
+    link = "sigmoid"
 
     def forward(self, output: Tensor) -> Distribution:
         """p(x|z) with event shape *data, from logits [b, *data]."""
@@ -44,6 +46,8 @@ class Gaussian(Likelihood):
 
     A density: its value may be positive and grows without bound as σ goes to 0.
     """
+
+    link = "identity"
 
     def __init__(self, sigma: float) -> None:
         super().__init__()

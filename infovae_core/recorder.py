@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 BEAT = 0.25  # seconds between two heartbeats
 RATE_OVER = 2.0  # seconds that images per second are measured over
 SNAPSHOTS = 200  # kept of a run
+DECODERS = 64_000_000  # bytes of decoders kept of a run
 
 
 class NotFinite(ArithmeticError):
@@ -47,6 +48,7 @@ class Recorder:
         for problem in problems:
             run.event("warning", 0, text=f"{problem}; it is not turned again")
         self.drawn, self.before = newest_snapshot(run)
+        self.pictured = run.pictures is not None
         # As often as a change would show: at once, and later less and less.
         self.snapshots = Cadence(0.4, growth=1 / 150, at_once=True)
         self.checkpoints = Cadence(10.0)
@@ -131,12 +133,18 @@ class Recorder:
             self.run.event("warning", step, quantity=name, text=text)
 
     def _snapshot(self, state: State) -> None:
-        from infovae_core import snapshots
+        from infovae_core import decoding, snapshots
 
         self._check(state)
         self.before = snapshots.take(state, self.images, self.before)
+        decoder = decoding.take(state.model, self.images.shape, self.before)
+        self.run.save_decoder(state.step, decoder)  # first: what is seen can be decoded
         self.run.save_snapshot(state.step, self.before)
+        if not self.pictured:  # once the first codes can be seen
+            self.run.save_pictures(snapshots.pictures(self.images))
+            self.pictured = True
         self.run.thin_snapshots(SNAPSHOTS)
+        self.run.thin_decoders(DECODERS)
         self.drawn = state.step
 
     def _checkpoint(self, state: State) -> None:

@@ -6,6 +6,8 @@ status.json      state, progress and heartbeat of the worker; replaced atomicall
 metrics.jsonl    one row a line, appended
 events.jsonl     started, resumed, turned, paused, stopped, finished, failed, warning
 snapshots/       <step>.npz, what the views draw
+decoders/        <step>.npz, what decodes a code as it was then; see `decoders`
+pictures.npz     small pictures of the images whose codes the snapshots hold; written once
 checkpoint/      what `resume` goes on from
 evaluation.json  what was measured of the last checkpoint, by name of the metric
 evaluating.json  how far an evaluation is, or why it failed; replaced atomically, removed at its end
@@ -248,29 +250,68 @@ class Run:
 
     def snapshot_steps(self) -> list[int]:
         """Steps of which there is a snapshot, in order."""
-        folder = self.path / "snapshots"
-        names = os.listdir(folder) if folder.is_dir() else ()
-        return sorted(int(name[:-4]) for name in names if re.fullmatch(r"\d+\.npz", name))
+        return sorted(self._sizes("snapshots"))
 
     def snapshot(self, step: int) -> dict[str, np.ndarray]:
         """The arrays of one snapshot.
 
         Raises: RunError where there is none of that step, or none any more.
         """
+        return self._arrays("snapshots", step)
+
+    def decoder_steps(self) -> list[int]:
+        """Steps of which the decoder is kept, in order."""
+        return sorted(self._sizes("decoders"))
+
+    def decoder(self, step: int) -> dict[str, np.ndarray]:
+        """The arrays of the decoder at one step; see `decoders`.
+
+        Raises: RunError where there is none of that step, or none any more.
+        """
+        return self._arrays("decoders", step)
+
+    @property
+    def pictures(self) -> dict[str, np.ndarray] | None:
+        """Small pictures of images with split and index of each; None where none are kept."""
+        try:
+            with np.load(self.path / "pictures.npz", allow_pickle=False) as arrays:
+                return dict(arrays)
+        except FileNotFoundError:
+            return None
+
+    @property
+    def kept_bytes(self) -> int:
+        """What snapshots, decoders and pictures take on the disk."""
+        sizes = [size for kind in ("snapshots", "decoders") for size in self._sizes(kind).values()]
+        with suppress(FileNotFoundError):
+            sizes.append((self.path / "pictures.npz").stat().st_size)
+        return sum(sizes)
+
+    def _sizes(self, kind: str) -> dict[int, int]:
+        """Bytes of the files of "snapshots" or "decoders", by step."""
+        folder, sizes = self.path / kind, {}
+        for entry in os.scandir(folder) if folder.is_dir() else ():
+            if re.fullmatch(r"\d+\.npz", entry.name):
+                with suppress(FileNotFoundError):  # thinned out just now
+                    sizes[int(entry.name[:-4])] = entry.stat().st_size
+        return sizes
+
+    def _arrays(self, kind: str, step: int) -> dict[str, np.ndarray]:
         try:
             with (
-                self._snapshot_file(step).open("rb") as file,
+                self._file(kind, step).open("rb") as file,
                 np.load(file, allow_pickle=False) as arrays,
             ):
                 return dict(arrays)
         except FileNotFoundError as error:
+            name = kind.removesuffix("s")
             raise RunError(
-                f"a snapshot must be of a recorded step, got {step} in run {self.id}; "
-                "choose one of snapshot_steps()"
+                f"a {name} must be of a recorded step, got {step} in run {self.id}; "
+                f"choose one of {name}_steps()"
             ) from error
 
-    def _snapshot_file(self, step: int) -> Path:
-        return self.path / "snapshots" / f"{step:08d}.npz"
+    def _file(self, kind: str, step: int) -> Path:
+        return self.path / kind / f"{step:08d}.npz"
 
     # What viewers may do.
 
@@ -399,7 +440,16 @@ class Run:
 
     def save_snapshot(self, step: int, arrays: dict[str, np.ndarray]) -> None:
         """Write a snapshot."""
-        _replace(self._snapshot_file(step), lambda file: np.savez(file, **arrays))
+        _replace(self._file("snapshots", step), lambda file: np.savez(file, **arrays))
+
+    def save_decoder(self, step: int, arrays: dict[str, np.ndarray]) -> None:
+        """Write a decoder."""
+        (self.path / "decoders").mkdir(exist_ok=True)
+        _replace(self._file("decoders", step), lambda file: np.savez(file, **arrays))
+
+    def save_pictures(self, arrays: dict[str, np.ndarray]) -> None:
+        """Write the pictures of a run's images."""
+        _replace(self.path / "pictures.npz", lambda file: np.savez(file, **arrays))
 
     def save_evaluation(self, records: dict[str, dict[str, Any]]) -> None:
         """Add measured metrics by name, in place of what was known of them.
@@ -413,9 +463,21 @@ class Run:
         """Remove snapshots until `keep` are left: first and last stay, the rest spread evenly."""
         steps = self.snapshot_steps()
         while len(steps) > max(keep, 2):
-            inner = range(1, len(steps) - 1)
-            crowded = min(inner, key=lambda i: steps[i + 1] - steps[i - 1])
-            self._snapshot_file(steps.pop(crowded)).unlink(missing_ok=True)
+            self._file("snapshots", steps.pop(most_crowded(steps))).unlink(missing_ok=True)
+
+    def thin_decoders(self, room: int) -> None:
+        """Remove decoders until they take `room` bytes at most, and those without a snapshot.
+
+        The last stays in any case and the first where both have room, the rest spread evenly.
+        """
+        sizes, drawn = self._sizes("decoders"), set(self.snapshot_steps())
+        steps = sorted(sizes)
+        gone = [step for step in steps[:-1] if step not in drawn]
+        steps = [step for step in steps if step not in gone]
+        while len(steps) > 1 and sum(sizes[step] for step in steps) > room:
+            gone.append(steps.pop(most_crowded(steps) if len(steps) > 2 else 0))
+        for step in gone:
+            self._file("decoders", step).unlink(missing_ok=True)
 
     def mend(self) -> None:
         """Put right what a killed worker may have left.
@@ -427,7 +489,7 @@ class Run:
                 os.truncate(log, log.read_bytes().rfind(b"\n") + 1)
         if self._taken("knobs").exists() and not self.requested("knobs"):
             self._taken("knobs").replace(self._request("knobs"))
-        for folder in (self.path, self.path / "snapshots"):
+        for folder in (self.path, self.path / "snapshots", self.path / "decoders"):
             for partial in folder.glob(".*.partial"):
                 partial.unlink(missing_ok=True)
 
@@ -461,6 +523,11 @@ class Tail:
         return _records(whole)
 
 
+def most_crowded(steps: list[int]) -> int:
+    """The place in a rising list, but for its ends, whose neighbours are nearest to each other."""
+    return min(range(1, len(steps) - 1), key=lambda i: steps[i + 1] - steps[i - 1])
+
+
 def default_root() -> Path:
     """Where runs are kept: the environment's INFOVAE_RUNS, else `runs` in this directory."""
     return Path(os.environ.get("INFOVAE_RUNS") or "runs")
@@ -478,7 +545,7 @@ def create(root: Path, config: Any) -> Run:
     try:
         root.mkdir(parents=True, exist_ok=True)
         run = Run(_new_directory(root))
-        for name in ("snapshots", "checkpoint", "requests"):
+        for name in ("snapshots", "decoders", "checkpoint", "requests"):
             (run.path / name).mkdir()
         run._write("status.json", BLANK | {"state": "queued", "created": time.time()})
         # Last, for a directory without config.json is no run yet.

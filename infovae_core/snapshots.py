@@ -1,12 +1,14 @@
 """Snapshots: what a view draws of a run at one step, as named numpy arrays."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
 
 from infovae_core.data import Dataset, Split
 from infovae_core.randomness import seed_of
@@ -17,6 +19,8 @@ POINTS = 2500  # codes of each split
 SEEN = 1500  # training images of which a term sees a code each
 PAIRS = 40  # held-out images with their reconstructions
 SAMPLES = 100
+PICTURE = 32  # pixels of a picture's longer side at most
+PICTURES = 8_000_000  # bytes of them
 BLOCK = 500  # images that pass through a network at once
 
 Arrays = dict[str, np.ndarray]
@@ -33,9 +37,7 @@ def take(state: State, data: Dataset, before: Mapping[str, np.ndarray] | None = 
     agree with the snapshot `before`; and those of `overlay`.
     """
     model = state.model
-    splits = [Split(part.x[:POINTS], part.y[:POINTS]) for part in (data.train, data.test)]
-    if data.dynamic:
-        splits[0] = replace(splits[0], x=drawn(splits[0].x))
+    splits = seen(data)
     posteriors = [model.posterior(x) for part in splits for x in part.x.split(BLOCK)]
     means = torch.cat([q.mean for q in posteriors])
     stds = torch.cat([q.stddev for q in posteriors])
@@ -50,8 +52,7 @@ def take(state: State, data: Dataset, before: Mapping[str, np.ndarray] | None = 
         "mean": mean,
         "std": stds.float().cpu().numpy(),
         "label": torch.cat([part.y for part in splits]).to(torch.int16).cpu().numpy(),
-        "split": np.repeat(np.arange(2, dtype=np.uint8), counts),
-        "index": np.concatenate([np.arange(n, dtype=np.int32) for n in counts]),
+        **places(counts),
         "shown": chosen.to(torch.int32).cpu().numpy(),
         "originals": pixels(shown),
         "reconstructions": pixels(model.decode(model.posterior(shown).mean).mean),
@@ -61,6 +62,45 @@ def take(state: State, data: Dataset, before: Mapping[str, np.ndarray] | None = 
         arrays["center"] = mean.mean(0)
         arrays["plane"] = principal_plane(mean, None if before is None else before.get("plane"))
     return arrays | overlay(state, splits[0].x, means, stds)
+
+
+def seen(data: Dataset) -> list[Split]:
+    """The images of both splits whose codes are drawn, as they are encoded."""
+    splits = [Split(part.x[:POINTS], part.y[:POINTS]) for part in (data.train, data.test)]
+    if data.dynamic:
+        splits[0] = replace(splits[0], x=drawn(splits[0].x))
+    return splits
+
+
+def places(counts: Sequence[int]) -> Arrays:
+    """split u8 [n] and index i32 [n] of the first so many images of each split."""
+    return {
+        "split": np.repeat(np.arange(len(counts), dtype=np.uint8), counts),
+        "index": np.concatenate([np.arange(n, dtype=np.int32) for n in counts]),
+    }
+
+
+def pictures(data: Dataset) -> Arrays:
+    """Small pictures of the images whose codes a snapshot holds, the first of each split.
+
+    pictures u8 [n, h, w(, c)], no side longer than `PICTURE`, with split and index; as many of each
+    split as `PICTURES` bytes have room for.
+    """
+    splits = [shrunk(part.x) for part in seen(data)]
+    room = PICTURES // (2 * math.prod(splits[0].shape[1:]))
+    kept = [pixels(x[:room]) for x in splits]
+    return {"pictures": np.concatenate(kept), **places([len(x) for x in kept])}
+
+
+def shrunk(images: Float[Tensor, "n *data"]) -> Float[Tensor, "n *small"]:
+    """Images whose longer side is `PICTURE` at most, each pixel the mean of what it stands for."""
+    height, width = images.shape[-2:]
+    share = min(1.0, PICTURE / max(height, width))
+    if share == 1:
+        return images
+    size = tuple(max(1, round(side * share)) for side in (height, width))
+    flat = images if images.ndim == 4 else images[:, None]
+    return adaptive_avg_pool2d(flat, size).reshape(*images.shape[:-2], *size)
 
 
 def overlay(

@@ -7,6 +7,8 @@ TYPED = (
     "checkpoints",
     "critics",
     "data",
+    "decoders",
+    "decoding",
     "divergences",
     "estimators",
     "evidence",

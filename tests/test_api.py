@@ -14,6 +14,7 @@ from urllib.parse import unquote
 import anyio.from_thread
 import numpy as np
 import pytest
+import torch
 from starlette.applications import Starlette
 
 from dashboard import api, packing, server
@@ -42,14 +43,14 @@ class Answer:
         return json.loads(self.body)
 
 
-def get(url, method="GET", **headers):
+def get(url, method="GET", body=b"", **headers):
     """Send a path to the routes exactly as written, which a client library would tidy up."""
     headers = {"accept-encoding": "gzip"} | {k.replace("_", "-"): v for k, v in headers.items()}
     with anyio.from_thread.start_blocking_portal() as portal:
-        return portal.call(partial(ask, url, method, headers))
+        return portal.call(partial(ask, url, method, headers, body))
 
 
-async def ask(url, method, headers):
+async def ask(url, method, headers, body):
     path, _, query = url.partition("?")
     scope = {
         "type": "http",
@@ -63,7 +64,7 @@ async def ask(url, method, headers):
     sent = []
 
     async def receive():
-        return {"type": "http.request", "body": b""}
+        return {"type": "http.request", "body": body}
 
     async def send(message):
         sent.append(message)
@@ -572,7 +573,9 @@ def test_every_module_finds_what_it_imports(module):
         folder = module.parent if above == ["."] else api.STATIC[above[1]]
         exported = (folder / file).read_text(encoding="utf-8")
         for name in names.replace(",", " ").split():
-            assert re.search(rf"^export (class|function|const) {name}\b", exported, re.M), name
+            assert re.search(
+                rf"^export (async )?(class|function|const) {name}\b", exported, re.M
+            ), name
             assert len(re.findall(rf"\b{name}\b", text)) > 1, f"{name} is unused"
 
 
@@ -604,3 +607,106 @@ def test_the_server_asks_for_a_worker_until_it_ends_and_forgives_failure(monkeyp
     monkeypatch.setattr(server, "EVERY", 0.001)
     with anyio.from_thread.start_blocking_portal() as portal:
         portal.call(live_a_little)
+
+
+# Decoders.
+
+STANDARD = torch.distributions.Normal(torch.tensor(0.0), torch.tensor(1.0))
+
+
+def decoder_arrays(seed=0, d=2):
+    """A decoder of two layers, as a run keeps it."""
+    random = np.random.default_rng(seed)
+    sizes = [(16, d), (64, 16)]
+    layers, arrays = [], {}
+    for i, shape in enumerate(sizes):
+        arrays[f"w.{i}.weight"] = random.normal(size=shape).astype(np.float16)
+        arrays[f"w.{i}.bias"] = random.normal(size=shape[0]).astype(np.float32)
+        layers += [["linear", str(i)], ["relu"]]
+    said = {"shape": [8, 8], "latent_dim": d, "link": "sigmoid", "layers": layers[:-1]}
+    return {"about": np.array(json.dumps(said)), **arrays}
+
+
+def test_a_decoder_travels_bit_for_bit_and_is_kept_by_browsers(run):
+    arrays = decoder_arrays()
+    run.save_decoder(5, arrays)
+    answer = get(f"/api/runs/{run.id}/decoder/5")
+    assert "immutable" in answer.headers["cache-control"]
+    header, parts = unpack(answer.body)
+    assert header["layers"] == [["linear", "0"], ["relu"], ["linear", "1"]]
+    assert (header["step"], header["link"], header["shape"]) == (5, "sigmoid", [8, 8])
+    for i in range(2):
+        weight = parts[f"{i}.weight"].view(np.float16)
+        assert np.array_equal(weight, arrays[f"w.{i}.weight"])
+        assert np.array_equal(parts[f"{i}.bias"], arrays[f"w.{i}.bias"])
+    assert get(f"/api/runs/{run.id}/decoder/6").status == 404
+
+
+def test_an_atlas_travels_without_the_weights(run):
+    said = {"shape": [3, 2, 2], "latent_dim": 5, "link": None, "layers": None, "reach": 3.0}
+    atlas = np.arange(4 * 4 * 12, dtype=np.uint8).reshape(4, 4, 2, 2, 3)
+    plane = np.eye(5, 2, dtype=np.float32)
+    arrays = {"about": np.array(json.dumps(said)), "atlas": atlas, "plane": plane}
+    run.save_decoder(5, arrays | {"w.0": np.zeros(9, np.float16)})
+    header, parts = unpack(get(f"/api/runs/{run.id}/decoder/5").body)
+    assert set(parts) == {"atlas", "plane"}
+    assert np.array_equal(parts["atlas"], atlas)
+    assert header["reach"] == 3.0
+
+
+def test_the_steps_say_what_can_be_drawn_and_decoded_and_what_it_takes(run):
+    heard = get(f"/api/runs/{run.id}/snapshots").json
+    assert heard == {"steps": [], "decoders": [], "bytes": 0}
+    for step in (3, 8):
+        run.save_snapshot(step, fakes.snapshot())
+    run.save_decoder(8, decoder_arrays())
+    (run.path / "checkpoint" / "00000012.safetensors").touch()
+    heard = get(f"/api/runs/{run.id}/snapshots").json
+    assert (heard["steps"], heard["decoders"]) == ([3, 8], [8, 12])
+    assert heard["bytes"] == sum(p.stat().st_size for p in run.path.rglob("*.npz"))
+
+
+def test_codes_have_all_coordinates_and_the_rate_of_each(run):
+    arrays = fakes.snapshot(dimensions=5)
+    run.save_snapshot(5, arrays)
+    header, parts = unpack(get(f"/api/runs/{run.id}/codes/5").body)
+    held_out = {int(i): k for k, i in enumerate(arrays["index"]) if arrays["split"][k]}
+    at = [held_out[int(i)] for i in arrays["shown"]]
+    assert np.array_equal(parts["mean"], arrays["mean"][at])
+    assert np.array_equal(parts["originals"], arrays["originals"])
+    mean, std = arrays["mean"], arrays["std"]
+    q, p = torch.distributions.Normal(*map(torch.tensor, (mean, std))), STANDARD
+    kl = torch.distributions.kl_divergence(q, p).mean(0)
+    np.testing.assert_allclose(header["kl"], kl, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        (b"", 400, "1 to 1024 times 2"),
+        (b"123", 400, "got 3 bytes"),
+        (np.full((1, 2), np.nan, "<f4").tobytes(), 400, "finite"),
+        (bytes(8 * 1025), 400, "ask for fewer"),
+        (bytes(5_000_000), 400, "got more bytes"),
+    ],
+)
+def test_codes_that_cannot_be_decoded_are_refused(run, body, status, said):
+    answer = get(f"/api/runs/{run.id}/decode/5", "POST", body)
+    assert answer.status == status
+    assert said in answer.json["error"]
+
+
+def test_decoded_images_travel_as_they_are(run, monkeypatch):
+    def images(run, step, z):
+        return (step * np.abs(z).astype(np.uint8))[:, :, None]
+
+    monkeypatch.setattr(api.SERVICE, "images", images)
+    z = np.arange(6, dtype="<f4").reshape(3, 2)
+    _, parts = unpack(get(f"/api/runs/{run.id}/decode/5", "POST", z.tobytes()).body)
+    assert np.array_equal(parts["images"][:, :, 0], 5 * z)
+
+
+def test_who_asks_while_all_ask_is_told_to_come_again(run, monkeypatch):
+    monkeypatch.setattr(api.SERVICE, "_waiting", 10**6)
+    answer = get(f"/api/runs/{run.id}/decode/5", "POST", bytes(8))
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")

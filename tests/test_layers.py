@@ -14,6 +14,7 @@ CORE = (
     "measures",
 )
 ORDER = [  # each imports only from those before it
+    ("aggregate", "decoders"),
     ("divergences", "bounds", "likelihoods", "randomness", "runs", "sights"),
     ("model", "metrics", "intervals", "probes"),
     ("estimators", "evidence", "results", "terms"),
@@ -22,10 +23,11 @@ ORDER = [  # each imports only from those before it
     ("data", "evaluation", "knobs", "networks", "presets", "studies"),
     ("measures", "recorder", "training"),
     ("checkpoints", "snapshots", "information"),
+    ("decoding",),
 ]
 LIGHT = (  # what the web server and the shell need first
     *("runs", "config", "objectives", "metrics", "family", "presets", "knobs"),
-    *("studies", "archive", "evaluation", "results"),
+    *("studies", "archive", "evaluation", "results", "decoders", "aggregate"),
     *("dispatch", "options", "worker", "__main__"),
 )
 HEAVY = "torch torch.distributions torch.optim torch.nn.functional jaxtyping sklearn"

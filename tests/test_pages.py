@@ -18,7 +18,9 @@ from infovae_core.objectives import OBJECTIVES, BetaVAE, InfoVAE
 from infovae_core.presets import PRESETS
 
 ROOT = Path(__file__).parent.parent
-TRAIN, RUNS, INFORMATION = (ROOT / f"pages/{name}.py" for name in ("train", "runs", "information"))
+TRAIN, RUNS, INFORMATION, TRAVERSE = (
+    ROOT / f"pages/{name}.py" for name in ("train", "runs", "information", "traverse")
+)
 MAIN = ROOT / "dashboard/main.py"
 
 
@@ -512,7 +514,9 @@ def test_the_frame_shows_train_first(root):
     assert "train" in keys(page)
 
 
-@pytest.mark.parametrize("script", [MAIN, TRAIN, RUNS, INFORMATION], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "script", [MAIN, TRAIN, RUNS, INFORMATION, TRAVERSE], ids=lambda path: path.stem
+)
 def test_no_page_loads_what_takes_seconds(root, script):
     made(root)
     code = f"""

@@ -127,6 +127,19 @@ def test_what_another_viewer_has_evaluated_is_followed(planes, page, compared):
     expect(page.get_by_text("the model must fit; lower batch_size")).to_be_visible(timeout=PATIENCE)
 
 
+def test_one_slider_moves_all_planes_through_time(planes, compared):
+    for (run, arrays), earlier in zip(compared, ((5,), (5, 12)), strict=True):
+        for step in earlier:
+            run.save_snapshot(step, arrays | {"mean": arrays["mean"] / step})
+    planes.page.reload()
+    slider, figures = planes.get_by_role("slider", name="Step"), planes.locator("figure")
+    expect(planes.locator(".scrubber")).to_have_attribute("data-steps", "3", timeout=PATIENCE)
+    for key, steps in (("Home", (5, 5)), ("ArrowRight", (5, 12)), ("End", (20, 20))):
+        slider.press(key)
+        for i, step in enumerate(steps):
+            expect(figures.nth(i)).to_have_attribute("data-snapshot", str(step))
+
+
 def test_the_address_shows_the_same_elsewhere(planes, page, compared):
     other = page.context.new_page()
     other.goto(page.url)

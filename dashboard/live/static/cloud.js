@@ -23,8 +23,11 @@ export class Cloud {
     return this.labels.length;
   }
 
-  /** Go to the codes of `snapshot`, in a frame of that `reach`, with so many classes. */
-  go(snapshot, reach, classes) {
+  /**
+   * Go to the codes of `snapshot`, in a frame of that `reach`, with so many classes: evenly in so
+   * many `ms`, where that is given, as one step of a film.
+   */
+  go(snapshot, reach, classes, ms = 0) {
     const { points, labels, splits, density, sight, width } = snapshot;
     const same = points.length === this.points.length && labels.length === this.count;
     this.labels = labels;
@@ -34,6 +37,8 @@ export class Cloud {
     this.target = { points, centers, density, sight, reach, width, spread };
     this.origin = same && !still.matches ? this.shape : this.target;
     this.started = performance.now();
+    this.duration = ms || DURATION;
+    this.eased = ms ? (share) => share : (share) => 1 - (1 - share) ** 3;
     this.#settle(0);
     if (this.origin !== this.target) this.#next();
     this.changed();
@@ -49,10 +54,10 @@ export class Cloud {
 
   #move(now) {
     this.frame = 0;
-    const passed = Math.min(1, (now - this.started) / DURATION);
+    const passed = Math.min(1, (now - this.started) / this.duration);
     if (passed === 1 || now - (this.drawn ?? 0) >= FRAME) {
       this.drawn = now;
-      this.#settle(1 - (1 - passed) ** 3);
+      this.#settle(this.eased(passed));
       this.changed();
     }
     if (passed < 1) this.#next();

@@ -4,7 +4,7 @@ import { count, number } from "./format.js";
 import { SPLITS, nearest, place } from "./history.js";
 import { Legend, toggle } from "./legend.js";
 import { drawMarks, markAt, marksOf } from "./marks.js";
-import { at, drawCursor, drawHead, drawPlot, layOut } from "./plots.js";
+import { at, drawCursor, drawHead, drawNow, drawPlot, layOut } from "./plots.js";
 import { Surface } from "./surface.js";
 
 const ZOOM = 1.2; // by a notch of the wheel or a press of a key
@@ -13,9 +13,12 @@ const WIDEST = 10; // steps in view before there are any
 const NOTHING = { total: { label: "loss", unit: "nats per image" } };
 
 export class Curves {
-  /** `announce(text)` says to screen readers what the keys point at. */
-  constructor(section, { theme, settings, announce }) {
-    Object.assign(this, { theme, settings, announce });
+  /**
+   * `announce(text)` says to screen readers what the keys point at; `sought(step)` hears of a click,
+   * which is to bring the view to that step, or with null to the newest.
+   */
+  constructor(section, { theme, settings, announce, sought }) {
+    Object.assign(this, { theme, settings, announce, sought });
     this.surface = new Surface(
       section.querySelector(".stage"),
       (...canvas) => this.#draw(...canvas),
@@ -32,6 +35,7 @@ export class Curves {
     this.quantities = [];
     this.plots = [];
     this.cursor = null; // the step pointed at
+    this.now = null; // the step that the other panels show, where it is not the newest
     this.brush = null; // what is dragged over: { plot, from, to } in pixels
     this.#listen();
   }
@@ -51,6 +55,13 @@ export class Curves {
       ...(named.length ? SPLITS.map((split) => ({ name: split, label: split, kind: "split" })) : []),
     ]);
     this.refresh();
+  }
+
+  /** Mark where in time the other panels stand; null where they show the newest. */
+  stand(step) {
+    this.now = step;
+    this.surface.canvas.dataset.now = step ?? "";
+    this.surface.invalidateOver();
   }
 
   /** Draw again, after new rows, choices or colours. */
@@ -77,6 +88,19 @@ export class Curves {
     return `Curves up to step ${count(this.history.last)}. ${values.join("; ")}.${happened}`;
   }
 
+  /** The rows that were logged, for saving. */
+  numbers() {
+    const names = this.quantities.map(({ name }) => name);
+    const rows = SPLITS.flatMap((split) =>
+      (this.history?.steps(split) ?? []).map((step) => [
+        split,
+        step,
+        ...names.map((name) => this.history.value(split, name, step)),
+      ]),
+    );
+    return [["split", "step", ...names], ...rows];
+  }
+
   close() {
     this.surface.close();
   }
@@ -86,7 +110,10 @@ export class Curves {
     const all = () => this.#choose({ range: null });
     this.logButton.onclick = () => this.#choose({ log: !this.chosen.log });
     this.resetButton.onclick = all;
-    canvas.ondblclick = all;
+    canvas.ondblclick = () => {
+      all();
+      this.sought(null); // what the first of the two clicks changed
+    };
     canvas.onwheel = (event) => this.#wheel(event);
     canvas.onpointerdown = (event) => this.#press(event);
     canvas.onpointermove = (event) => this.#move(event);
@@ -187,6 +214,8 @@ export class Curves {
     if (brush && Math.abs(brush.to - brush.from) > 4) {
       const ends = [brush.from, brush.to].map((x) => brush.plot.x.value(x));
       this.range = ends.sort((a, b) => a - b);
+    } else if (brush && this.history?.length) {
+      this.sought(brush.plot.x.value(brush.from));
     }
     this.surface.invalidateOver();
   }
@@ -235,7 +264,8 @@ export class Curves {
 
   #drawOver(context) {
     for (const plot of this.plots) {
-      drawHead(context, plot, this.marks, this.theme, this.cursor ?? Infinity);
+      drawHead(context, plot, this.marks, this.theme, this.cursor ?? this.now ?? Infinity);
+      if (this.now !== null) drawNow(context, plot, this.theme, this.now, this.cursor === null);
       if (this.cursor !== null && !this.brush) drawCursor(context, plot, this.theme, this.cursor);
     }
     if (!this.brush) return;

@@ -16,6 +16,11 @@ export class Dots {
    * index into `colors`. `count` dots at the most: the more, the smaller they are.
    */
   draw(context, ratio, count, colors, each) {
+    const radius = Math.min(Math.max(3.5 - 0.55 * Math.log10(count || 1), 1.5), 2.7);
+    if (context.vector) {
+      each((x, y, color) => context.disc(x, y, radius, colors[color], ALPHA));
+      return;
+    }
     const { width, height } = context.canvas;
     if (this.image.width !== width || this.image.height !== height) {
       Object.assign(this.canvas, { width, height });
@@ -23,8 +28,7 @@ export class Dots {
     } else {
       this.image.data.fill(0);
     }
-    const radius = ratio * Math.min(Math.max(3.5 - 0.55 * Math.log10(count || 1), 1.5), 2.7);
-    const stamps = this.#stampsOf(radius);
+    const stamps = this.#stampsOf(ratio * radius);
     const inks = colors.map(rgb);
     each((x, y, color) => stamp(this.image, stamps, x * ratio, y * ratio, inks[color]));
     this.canvas.getContext("2d").putImageData(this.image, 0, 0);

@@ -10,9 +10,10 @@ const BACKOFF = [500, 1000, 2000, 5000];
 
 export class Feed {
   /**
-   * `listener.news(news)` hears what changed, `listener.snapshot(snapshot)` gets pictures,
-   * `listener.link(connected)` hears whether the server answers, `listener.asked()` each question;
-   * `listener.axes()` says on which axes to have the codes. `intervals` are the pauses by state.
+   * `listener.news(news)` hears what changed, `listener.snapshot(snapshot)`, where there is one, gets
+   * pictures, `listener.link(connected)` hears whether the server answers, `listener.asked()` each
+   * question; `listener.axes()` says on which axes to have the codes, `listener.kept()` hears that
+   * there is another snapshot. `intervals` are the pauses by state.
    */
   constructor(listener, intervals = INTERVALS) {
     this.listener = listener;
@@ -20,6 +21,7 @@ export class Feed {
     this.run = null;
     this.timer = 0;
     this.busy = false;
+    this.looking = null;
     this.wake = this.wake.bind(this);
     document.addEventListener("visibilitychange", this.wake);
   }
@@ -27,9 +29,21 @@ export class Feed {
   /** Follow another of the runs at the address `api`, from its beginning; or none. */
   follow(api, run) {
     Object.assign(this, { api, run, row: 0, event: 0, tag: null, state: null, failures: 0 });
-    Object.assign(this, { latest: null, shown: null, missing: null, originals: false });
+    Object.assign(this, { latest: null, wanted: null, shown: null, missing: null });
+    this.originals = false;
     this.since = performance.now();
     this.wake();
+  }
+
+  /** Have the snapshot of another step, or with null the newest; resolved once it is there. */
+  async look(step) {
+    this.wanted = step;
+    try {
+      while (this.looking) await this.looking; // what came in between may have been enough
+      await this.#askSnapshot(this.run);
+    } catch (error) {
+      if (!(error instanceof Unreachable)) throw error;
+    }
   }
 
   /** Ask now. */
@@ -99,19 +113,33 @@ export class Feed {
     this.state = news.state;
     this.row = news.next;
     this.event = news.next_event;
-    this.latest = news.snapshot;
     this.tag = tag;
+    const newer = news.snapshot !== this.latest;
+    this.latest = news.snapshot;
     this.listener.news(news);
+    if (newer) this.listener.kept?.();
   }
 
+  /** One at a time, so that they come in their order. */
   async #askSnapshot(run) {
-    const { latest } = this;
+    if (!this.listener.snapshot) return;
+    if (this.looking) return this.looking;
+    this.looking = this.#fetchSnapshot(run);
+    try {
+      await this.looking;
+    } finally {
+      this.looking = null;
+    }
+  }
+
+  async #fetchSnapshot(run) {
+    const step = this.wanted ?? this.latest;
     const axes = this.listener.axes();
-    const wanted = `${latest}/${axes}`;
-    if (latest === null || wanted === this.shown || wanted === this.missing) return;
+    const wanted = `${step}/${axes}`;
+    if (!run || step === null || wanted === this.shown || wanted === this.missing) return;
     const query = `plane=${axes}&originals=${this.originals ? 0 : 1}`;
     const { status, body } = await get(
-      `${this.api}/${run}/snapshots/${latest}?${query}`,
+      `${this.api}/${run}/snapshots/${step}?${query}`,
       "arrayBuffer",
     );
     if (run !== this.run || this.closed) return;

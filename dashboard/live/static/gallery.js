@@ -33,14 +33,14 @@ export class Gallery {
     for (const [name] of this.rows) {
       if (!images[name]) continue;
       this.images[name] = images[name];
-      this.sheets[name] = this.#paint(images[name]);
+      this.sheets[name] = sheetOf(images[name], this.theme);
     }
     this.surface.invalidate();
   }
 
   /** Draw again in the theme's colours. */
   refresh() {
-    for (const name of Object.keys(this.images)) this.sheets[name] = this.#paint(this.images[name]);
+    for (const name of Object.keys(this.images)) this.sheets[name] = sheetOf(this.images[name], this.theme);
     this.surface.invalidate();
   }
 
@@ -48,25 +48,23 @@ export class Gallery {
     return this.step === null ? this.blank : `${text} at step ${count(this.step)}.`;
   }
 
-  close() {
-    this.surface.close();
+  /** The grey levels of each image, of 255, or its red, green and blue, for saving. */
+  numbers() {
+    const size = this.images[this.rows[0][0]]?.shape.slice(1) ?? [];
+    const each = size.reduce((product, n) => product * n, 1);
+    const rows = this.rows.flatMap(([name]) => {
+      const { shape: [count] = [0], data, grey } = this.images[name] ?? {};
+      return Array.from({ length: count }, (_, i) => [
+        name,
+        i,
+        ...Array.from(data.subarray(i * each, (i + 1) * each), (level) => level * grey),
+      ]);
+    });
+    return [["images", "number", ...Array.from({ length: each }, (_, i) => `pixel ${i}`)], ...rows];
   }
 
-  /** All images of a kind on one sheet, below each other, in the theme's ink where they are grey. */
-  #paint({ shape: [number, height, width, channels = 1], data, grey }) {
-    const sheet = new OffscreenCanvas(width, Math.max(1, height * number));
-    const pixels = new ImageData(width, Math.max(1, height * number));
-    const ramp = Array.from({ length: 16 }, (_, level) =>
-      channels === 1 ? mix(this.theme.tile, this.theme.ink, level / 15) : Array(3).fill(level * grey),
-    );
-    for (let i = 0; i < number * height * width; i++) {
-      for (let channel = 0; channel < 3; channel++) {
-        pixels.data[4 * i + channel] = ramp[data[channels === 1 ? i : channels * i + channel]][channel];
-      }
-      pixels.data[4 * i + 3] = 255;
-    }
-    sheet.getContext("2d").putImageData(pixels, 0, 0);
-    return sheet;
+  close() {
+    this.surface.close();
   }
 
   #draw(context, width, height, ratio) {
@@ -110,6 +108,27 @@ export class Gallery {
       });
     }
   }
+}
+
+/**
+ * Images { shape: [n, h, w(, c)], data } on one sheet, below each other, in the theme's ink where
+ * they are grey; `grey` lies between two levels of 256.
+ */
+export function sheetOf({ shape: [number, height, width, channels = 1], data, grey }, theme) {
+  const sheet = new OffscreenCanvas(width, Math.max(1, height * number));
+  const pixels = new ImageData(width, Math.max(1, height * number));
+  const top = Math.floor(255 / grey);
+  const ramp = Array.from({ length: top + 1 }, (_, level) =>
+    channels === 1 ? mix(theme.tile, theme.ink, level / top) : Array(3).fill(level * grey),
+  );
+  for (let i = 0; i < number * height * width; i++) {
+    for (let channel = 0; channel < 3; channel++) {
+      pixels.data[4 * i + channel] = ramp[data[channels === 1 ? i : channels * i + channel]][channel];
+    }
+    pixels.data[4 * i + 3] = 255;
+  }
+  sheet.getContext("2d").putImageData(pixels, 0, 0);
+  return sheet;
 }
 
 /**

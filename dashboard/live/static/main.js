@@ -4,4 +4,6 @@ import { helpStyle } from "./help.js";
 import { mounting, styleFrom } from "./mounting.js";
 import { View } from "./view.js";
 
-export const mount = mounting(View, [await styleFrom("live.css", import.meta.url), helpStyle]);
+const styles = ["live.css", "scrubber.css", "saving.css"].map((name) => styleFrom(name, import.meta.url));
+
+export const mount = mounting(View, [...(await Promise.all(styles)), helpStyle]);

@@ -75,14 +75,15 @@ export class Plane {
     this.refresh();
   }
 
-  /** Show a snapshot, or nothing. */
-  show(snapshot) {
+  /** Show a snapshot, or nothing; as a step of a film in so many `ms`. */
+  show(snapshot, ms = 0) {
     this.snapshot = snapshot;
+    this.indices = snapshot ? (snapshot.indices ?? this.indices) : null; // said once
     this.hovered = null;
     const sight = this.overlay.take(snapshot?.sight ?? null);
     if (snapshot) {
       const reach = this.#frame.suitableReach(snapshot.points, this.cloud.target?.reach);
-      this.cloud.go({ ...snapshot, sight }, reach, this.classes.length);
+      this.cloud.go({ ...snapshot, sight }, reach, this.classes.length, ms);
     } else {
       this.cloud.clear();
     }
@@ -121,6 +122,18 @@ export class Plane {
     const medians = `Medians of the classes: ${places.join("; ")}.`;
     const names = this.#names;
     return `${codes} on ${names.join(" and ")}. ${medians}${this.overlay.describe(names)}`;
+  }
+
+  /** The codes, for saving. */
+  numbers() {
+    const { points, labels, splits } = this.cloud;
+    const rows = Array.from(labels, (label, i) => [
+      SPLITS[splits[i]],
+      this.indices?.[i] ?? "",
+      this.classes[label] ?? "",
+      ...points.map((axis) => axis[i].toPrecision(6)),
+    ]);
+    return [["split", "index", "class", ...this.#names], ...rows];
   }
 
   close() {

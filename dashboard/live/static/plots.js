@@ -246,6 +246,16 @@ export function drawCursor(context, { index, box, lines, x, y, last }, theme, cu
   if (last) drawStep(context, cursor, middle, box, theme);
 }
 
+/** Where in time the view stands: a thick line, with its step below it where there is `room`. */
+export function drawNow(context, { box, x, last }, theme, step, room) {
+  const middle = Math.round(x.at(step));
+  if (middle < box.left - 1 || middle > box.right + 1) return;
+  context.strokeStyle = theme.accent;
+  context.lineWidth = 2;
+  line(context, middle, box.top, middle, box.bottom);
+  if (last && room) drawStep(context, step, middle, box, theme);
+}
+
 /** The step pointed at, below its plot. */
 export function drawStep(context, step, middle, { left, right, bottom }, theme) {
   context.font = theme.face(11, 600);

@@ -1,5 +1,7 @@
 /** The elements of the view; they are made once and stay. */
 
+import { canvas, panel, RESET, STAMP } from "./panel.js";
+
 const HELP = {
   curves: `
     <p>What is minimised, and the terms it is a weighted sum of, each on its own scale and
@@ -9,7 +11,8 @@ const HELP = {
     4 % of the steps may lie outside of the picture; zoom in or press <b>log</b> to see them.
     <b>Dotted</b>: a knob was turned here. <b>▲</b>: an estimate has blown up and is not drawn.</p>
     <p>Point to read values. Drag or turn the wheel to zoom, double-click for all of it.
-    Keys: ← → read, + − zoom, 0 all.</p>`,
+    Keys: ← → read, + − zoom, 0 all.</p>
+    <p>Click to see the other panels as they were at that step.</p>`,
   plane: `
     <p>Each point is the mean μ(x) of the code of one image, coloured by class; the name of a
     class stands at its median.</p>
@@ -26,20 +29,6 @@ const HELP = {
     sees a sample change.</p>
     <p>They are good where the codes fill the prior and leave no gaps.</p>`,
 };
-
-const panel = (name, title, tools, stage, foot = "") => `
-  <section class="panel ${name}" aria-labelledby="${name}-title">
-    <header>
-      <h3 id="${name}-title">${title}</h3>
-      <button type="button" class="help" popovertarget="${name}-help" aria-label="Help: ${title}">?</button>
-      <div class="tools">${tools}</div>
-    </header>
-    <div class="stage">${stage}</div>
-    ${foot}
-    <div id="${name}-help" class="helptext" popover>${HELP[name]}</div>
-  </section>`;
-
-const canvas = (label, keys = "") => `<canvas role="img" aria-label="${label}" ${keys}></canvas>`;
 
 /** What the colours, arrows and histograms of the plane's overlay mean. */
 const KEY = `
@@ -64,8 +53,8 @@ const KEY = `
     </div>
   </div>`;
 
-const RESET = `<button type="button" class="tool reset" disabled>Show all</button>`;
-const STAMP = `<span class="stamp"></span>`;
+const section = (name, title, tools, stage, foot) =>
+  panel({ name, title, help: HELP[name], tools, stage, foot });
 
 export const SKELETON = `
   <div class="strip">
@@ -80,14 +69,14 @@ export const SKELETON = `
     <div class="bar" role="progressbar" aria-label="Progress" aria-valuemin="0" aria-valuemax="100"><i></i></div>
   </div>
   <div class="panels">
-    ${panel(
+    ${section(
       "curves",
       "What the loss is made of",
       `${RESET}<button type="button" class="tool log" aria-pressed="false">log</button>`,
       `${canvas("Curves", 'tabindex="0"')}<div class="tip" aria-hidden="true" hidden></div>`,
       '<div class="legend" role="group" aria-label="Curves shown"></div>',
     )}
-    ${panel(
+    ${section(
       "plane",
       "Where the encoder puts the digits",
       `<span class="axes" hidden>
@@ -101,7 +90,8 @@ export const SKELETON = `
        ${KEY}<p class="hint" hidden></p><div class="tip" aria-hidden="true" hidden></div>`,
       '<div class="legend" role="group" aria-label="Codes shown"></div>',
     )}
-    ${panel("pairs", "Unseen digits, and what comes back", STAMP, canvas("Reconstructions"))}
-    ${panel("samples", "New digits, drawn from the prior", STAMP, canvas("Samples"))}
+    ${section("pairs", "Unseen digits, and what comes back", STAMP, canvas("Reconstructions"))}
+    ${section("samples", "New digits, drawn from the prior", STAMP, canvas("Samples"))}
   </div>
+  <div class="time"></div>
   <div class="announcer" aria-live="polite"></div>`;

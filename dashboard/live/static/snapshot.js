@@ -5,20 +5,27 @@ const NO_POINT = 65535; // stands for a coordinate that is not finite
 const SIDE = 127; // levels of a signed value on each side of zero
 const NO_VALUE = 255; // stands for one that is not finite
 
-/** Read the bytes of a snapshot; its arrays lie on them. */
-export function unpack(buffer) {
+/** Header and arrays, { shape, data }, of what travels so; the arrays lie on its bytes. */
+export function open(buffer) {
   const length = new DataView(buffer).getUint32(0, true);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
   const parts = {};
   for (const [name, [type, shape, offset]] of Object.entries(header.arrays)) {
     const size = shape.reduce((product, n) => product * n, 1);
-    parts[name] = { shape, data: new TYPES[type](buffer, 4 + length + offset, size) };
+    parts[name] = { shape, type, data: new TYPES[type](buffer, 4 + length + offset, size) };
   }
+  return { header, parts };
+}
+
+/** Read the bytes of a snapshot. */
+export function unpack(buffer) {
+  const { header, parts } = open(buffer);
   const { step, axes, grey, width } = header;
   return {
     step,
     axes,
     width, // of the density: it reaches from -width to width
+    plane: parts.plane, // [d, 2], where the axes are the principal ones
     points: coordinates(parts.points, header),
     labels: parts.label.data,
     splits: parts.split.data,

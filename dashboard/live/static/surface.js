@@ -1,5 +1,7 @@
 /** A canvas that is sharp on every screen, and drawn only when something changed. */
 
+import { SvgContext } from "./svg.js";
+
 export class Surface {
   /**
    * `draw(context, width, height, ratio)` paints the canvas of `stage`, `over(...)` what the
@@ -48,6 +50,24 @@ export class Surface {
       event.preventDefault();
       action(event);
     };
+  }
+
+  /** All of it as a drawing, on a background. */
+  svg(background) {
+    const context = new SvgContext(this.width, this.height, background);
+    for (const { draw } of this.layers) draw(context, this.width, this.height, 1);
+    return context.text;
+  }
+
+  /** All of it as a picture, `scale` times as large as on the page. */
+  png(background, scale) {
+    const canvas = new OffscreenCanvas(this.width * scale, this.height * scale);
+    const context = canvas.getContext("2d");
+    context.fillStyle = background;
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.setTransform(scale, 0, 0, scale, 0, 0);
+    for (const { draw } of this.layers) draw(context, this.width, this.height, scale);
+    return canvas.convertToBlob({ type: "image/png" });
   }
 
   close() {

@@ -27,7 +27,9 @@ export class Theme {
     this.paper = rgb(variable("background-color", "#ffffff"));
     this.dark = luminance(this.paper) < luminance(this.ink);
     const scheme = this.dark ? "dark" : "light";
+    this.element.style.colorScheme = scheme; // of sliders and menus, which are the browser's own
     this.alarm = this.dark ? "#e5a50a" : "#b35900";
+    this.accent = variable("primary-color", "#2c4a7e");
     this.terms = TERMS[scheme];
     [this.few, this.many] = SIDES[scheme];
     this.text = css(this.ink);

@@ -1,22 +1,23 @@
 /** The live view: a strip and four panels that follow one run. */
 
 import { Curves } from "./curves.js";
+import { stepsOf } from "./decoder.js";
 import { Feed } from "./feed.js";
+import { Fitting } from "./fitting.js";
 import { count } from "./format.js";
 import { Gallery } from "./gallery.js";
 import { placeHelp } from "./help.js";
 import { History } from "./history.js";
 import { Plane } from "./plane.js";
+import { SaveMenu, offersOf } from "./saving.js";
+import { Scrubber } from "./scrubber.js";
 import { Settings } from "./settings.js";
 import { SKELETON } from "./skeleton.js";
 import { Strip, write } from "./strip.js";
 import { Theme } from "./theme.js";
 
 const DESCRIBE = 2000; // ms between changes of the text that screen readers find
-const LOWEST = 560; // px
-const HIGHEST = 1100;
 const STACKED = 640; // px of width up to which the style sheet stacks the panels
-const MARGIN = 16; // px that the view leaves free at the window's bottom
 const EMPTY = 0.01; // nats of rate below which a code says nothing
 const LATE = 0.25; // share of the steps after which it should say something
 const COLLAPSED =
@@ -46,6 +47,7 @@ export class View {
     this.curves = new Curves(find(".curves"), {
       ...shared,
       announce: (text) => write(this.announcer, text),
+      sought: (step) => (step === null ? this.time.follow() : this.time.seek(step)),
     });
     this.plane = new Plane(find(".plane"), {
       ...shared,
@@ -63,19 +65,22 @@ export class View {
       usual: 100,
       blank: "Images decoded from draws of the prior; none yet.",
     });
+    this.time = new Scrubber(find(".time"), (step, ms) => this.#look(step, ms));
     this.feed = new Feed({
       news: (news) => this.#hear(news),
       snapshot: (snapshot) => this.#picture(snapshot),
       link: (connected) => this.strip.connected(connected),
       axes: () => this.plane.wantedAxes,
+      kept: () => this.#offer(),
       asked: () => (root.dataset.polls = Number(root.dataset.polls ?? 0) + 1),
     });
-    this.onresize = () => {
-      this.#fit();
-      this.#refresh();
-    };
-    window.addEventListener("resize", this.onresize);
+    this.fitting = new Fitting(root, STACKED, () => this.#refresh());
     placeHelp(root);
+    for (const [name, panel] of Object.entries(this.named)) {
+      const file = () => [this.run ?? "nothing", name, this.root.dataset.snapshot].filter(Boolean).join("-");
+      const offers = offersOf(panel.surface, this.theme, file, () => panel.numbers());
+      new SaveMenu(find(`.${name} .saves`), `the ${name}`, offers);
+    }
   }
 
   /**
@@ -84,7 +89,7 @@ export class View {
    */
   update(data, report) {
     const { run } = data;
-    this.height = data.height;
+    this.fitting.height = data.height;
     this.report = report;
     this.palette = data.palette;
     this.known = data.state;
@@ -94,17 +99,23 @@ export class View {
     else if (data.state !== this.state) this.feed.wake();
     this.plane.introduce(this.about, this.palette);
     this.#refresh();
-    this.#fit();
+    this.fitting.fit();
   }
 
   close() {
-    window.removeEventListener("resize", this.onresize);
+    this.fitting.close();
     clearTimeout(this.describing);
+    this.time.close();
     for (const part of [this.feed, ...this.panels]) part.close();
   }
 
+  get named() {
+    const { curves, plane, pairs, samples } = this;
+    return { curves, plane, pairs, samples };
+  }
+
   get panels() {
-    return [this.curves, this.plane, this.pairs, this.samples];
+    return Object.values(this.named);
   }
 
   /** Turn to another run, or to none. */
@@ -115,6 +126,8 @@ export class View {
     this.settings.open(run);
     this.history.clear();
     this.events = [];
+    this.time.follow();
+    this.time.offer([]);
     this.plane.show(null);
     this.pairs.clear();
     this.samples.clear();
@@ -146,7 +159,7 @@ export class View {
     const turned = from > 0 && events.findLast(({ event }) => event === "turned");
     if (turned) this.report("turned", turned.step);
     this.#describeSoon();
-    this.#fit();
+    this.fitting.fit();
   }
 
   /** The newest warning since the run was last started, or that its codes are empty. */
@@ -156,8 +169,22 @@ export class View {
     return warned ?? (this.history.value("test", "rate") < EMPTY && this.late ? COLLAPSED : undefined);
   }
 
+  /** Show another step, or the newest; as a step of a film in so many ms. */
+  #look(step, ms) {
+    this.ms = ms;
+    this.curves.stand(step);
+    return this.feed?.look(step);
+  }
+
+  /** Let the slider know which steps there are by now. */
+  async #offer() {
+    const { run } = this;
+    const kept = await stepsOf(this.feed.api, run);
+    if (kept && run === this.run) this.time.offer(kept.steps, kept.bytes);
+  }
+
   #picture(snapshot) {
-    this.plane.show(snapshot);
+    this.plane.show(snapshot, this.ms);
     this.pairs.show(snapshot);
     this.samples.show(snapshot);
     this.#hintAt("");
@@ -203,26 +230,4 @@ export class View {
       for (const [panel, text] of texts) panel.surface.canvas.setAttribute("aria-label", text);
     }, DESCRIBE);
   }
-
-  /** Fill what the window leaves below the view's top, so that nothing needs to be scrolled. */
-  #fit() {
-    const scrolled = scroller(this.root)?.scrollTop ?? 0;
-    const top = this.root.getBoundingClientRect().top + scrolled;
-    const free = Math.round(window.innerHeight - top - MARGIN);
-    const fitting = this.height ?? Math.min(Math.max(free, LOWEST), HIGHEST);
-    const height = this.root.clientWidth > STACKED ? `${fitting}px` : "auto";
-    if (this.fitted === height) return;
-    this.fitted = height;
-    this.root.style.setProperty("--height", height);
-  }
-}
-
-/** The element that scrolls the page under `node`, which may lie in a shadow tree. */
-function scroller(node) {
-  for (let at = node; at; at = at.parentElement ?? at.getRootNode().host) {
-    if (at.scrollHeight > at.clientHeight && /auto|scroll/.test(getComputedStyle(at).overflowY)) {
-      return at;
-    }
-  }
-  return null;
 }

@@ -1,12 +1,13 @@
 /** The latent plane of one run among several: what is selected in one is marked in all. */
 
-import { medians, range } from "../live/cloud.js";
+import { Cloud } from "../live/cloud.js";
 import { drawAxes, drawCircles, drawDensity, drawNames, lanes } from "../live/codes.js";
+import { stepsOf } from "../live/decoder.js";
 import { Dots } from "../live/dots.js";
 import { Feed } from "../live/feed.js";
 import { coordinate, count, subscript } from "../live/format.js";
 import { Frame } from "../live/frame.js";
-import { SPLITS } from "../live/history.js";
+import { SPLITS, place } from "../live/history.js";
 import { Lasso, nearest } from "./lasso.js";
 import { Surface } from "../live/surface.js";
 import { write } from "../live/strip.js";
@@ -37,7 +38,7 @@ export class LinkedPlane {
   /**
    * `shared` is what the planes have in common: `theme`, `mode`, `axes`, `view`, `reach`, `hidden`,
    * `palette`, `selected(data)`, `hovered(data)`; it hears `changed(plane)` after a snapshot,
-   * `select(plane, keys)`, `hover(plane, key)` and `zoom(box)`.
+   * `select(plane, keys)`, `hover(plane, key)`, `zoom(box)` and `counted()` after a look at the steps.
    */
   constructor(shared) {
     this.shared = shared;
@@ -53,6 +54,8 @@ export class LinkedPlane {
       (context) => this.#drawOver(context),
     );
     this.dots = new Dots();
+    this.cloud = new Cloud(() => this.surface.invalidate());
+    this.steps = [];
     this.classes = [];
     this.dimensions = 2;
     this.snapshot = null;
@@ -62,6 +65,7 @@ export class LinkedPlane {
       snapshot: (snapshot) => this.#show(snapshot),
       link: () => {},
       axes: () => this.#wantedAxes,
+      kept: () => this.#count(),
       asked: () => {},
     });
     this.#listen();
@@ -77,6 +81,12 @@ export class LinkedPlane {
     this.element.dataset.run = run.id;
     this.#hintAt("");
     this.feed.follow(api, run.id);
+  }
+
+  /** Show the codes as they were at a step, or at the last one kept before it; null: the newest. */
+  look(step, ms) {
+    this.ms = ms;
+    return this.feed.look(step === null ? null : (this.steps[Math.max(0, place(this.steps, step))] ?? null));
   }
 
   /** How far from the origin it would have to show, or 0. */
@@ -101,6 +111,7 @@ export class LinkedPlane {
 
   close() {
     this.feed.close();
+    this.cloud.close();
     this.surface.close();
     this.element.remove();
   }
@@ -120,6 +131,15 @@ export class LinkedPlane {
     if (!this.snapshot) this.#hintAt(HINTS[state] ?? "It left no codes.");
   }
 
+  /** Learn which steps there are by now. */
+  async #count() {
+    const kept = await stepsOf(this.feed.api, this.run.id);
+    if (!kept) return;
+    this.steps = kept.steps;
+    this.bytes = kept.bytes;
+    this.shared.counted();
+  }
+
   #hintAt(text) {
     write(this.hint, text);
     this.hint.hidden = !text;
@@ -130,10 +150,7 @@ export class LinkedPlane {
     this.indices = snapshot.indices ?? this.indices;
     this.keys = Array.from(snapshot.splits, (split, i) => keyOf(split, this.indices[i]));
     this.places = new Map(this.keys.map((key, i) => [key, i]));
-    this.cloud = {
-      centers: medians(snapshot.points, snapshot.labels, this.classes.length),
-      spread: Math.max(...snapshot.points.map(range)),
-    };
+    this.cloud.go(snapshot, 1, this.classes.length, this.ms);
     const { images, shown } = snapshot;
     if (shown) this.held = new Map(Array.from(shown, (index, i) => [keyOf(1, index), i]));
     this.images = { ...this.images, ...images };
@@ -208,7 +225,7 @@ export class LinkedPlane {
   }
 
   #pixel(frame, i, lane = frame.axes === 1 ? lanes(frame, this.classes.length) : null) {
-    const { points, labels } = this.snapshot;
+    const { points, labels } = this.cloud;
     return [frame.x.at(points[0][i]), lane ? lane(labels[i], i) : frame.y.at(points[1][i])];
   }
 
@@ -264,9 +281,9 @@ export class LinkedPlane {
     context.lineWidth = 2;
     context.stroke();
     const { points, labels, splits } = this.snapshot;
-    const place = points.map((axis) => coordinate(axis[i])).join(", ");
+    const at = points.map((axis) => coordinate(axis[i])).join(", ");
     const name = this.classes[labels[i]] ?? "no class";
-    write(this.tip, `${name}  (${place})  ${SPLITS[splits[i]]} ${this.indices[i]}`);
+    write(this.tip, `${name}  (${at})  ${SPLITS[splits[i]]} ${this.indices[i]}`);
     const { offsetWidth: w, offsetHeight: h } = this.tip;
     const left = Math.max(0, Math.min(x + 12, this.surface.width - w));
     const top = y > h + 12 ? y - h - 10 : y + 12;

@@ -5,6 +5,7 @@ import { Gallery } from "../live/gallery.js";
 import { SPLITS } from "../live/history.js";
 import { Legend, toggle } from "../live/legend.js";
 import { LinkedPlane, spell } from "./linked.js";
+import { Scrubber } from "../live/scrubber.js";
 import { write } from "../live/strip.js";
 import { Theme } from "../live/theme.js";
 
@@ -33,6 +34,7 @@ const SKELETON = `
     <button type="button" class="tool reset" disabled>Show all</button>
   </div>
   <div class="grid"></div>
+  <div class="time"></div>
   <div class="said"><span role="status"></span>
     <button type="button" class="tool clear" hidden>Select none</button></div>
   <div class="held" hidden>
@@ -54,7 +56,8 @@ export class Planes {
     this.hidden = [];
     Object.assign(this, { mode: "lasso", axes: "pca", view: null, reach: EMPTY });
     this.legend = new Legend(this.find(".legend"), (name) => this.#press(name));
-    this.selects = [...root.querySelectorAll("select")];
+    this.selects = [...root.querySelectorAll(".axes select")];
+    this.time = new Scrubber(this.find(".time"), (step, ms) => this.#look(step, ms));
     this.#listen();
   }
 
@@ -79,6 +82,7 @@ export class Planes {
     this.find(".grid").append(...this.runs.map(({ element }) => element));
     this.root.style.setProperty("--columns", Math.min(ABREAST, runs.length));
     this.introduced();
+    this.counted();
     this.#frameAll();
     this.#tell();
   }
@@ -86,6 +90,7 @@ export class Planes {
   close() {
     for (const plane of this.planes.values()) plane.close();
     this.gallery?.close();
+    this.time.close();
   }
 
   // What the planes ask and tell.
@@ -113,6 +118,13 @@ export class Planes {
     this.#offerAxes(Math.max(0, ...(this.runs ?? []).map(({ dimensions }) => dimensions)));
   }
 
+  /** A plane has learned of its steps. */
+  counted() {
+    const steps = new Set(this.runs?.flatMap((plane) => plane.steps));
+    const bytes = this.runs?.reduce((sum, plane) => sum + (plane.bytes ?? 0), 0);
+    this.time.offer([...steps].sort((a, b) => a - b), bytes);
+  }
+
   /** A plane has new codes. */
   changed() {
     this.#frameAll();
@@ -135,6 +147,11 @@ export class Planes {
   zoom(view) {
     this.view = view;
     this.#refresh();
+  }
+
+  /** Show all runs as they were at a step. */
+  #look(step, ms) {
+    return Promise.all((this.runs ?? []).map((plane) => plane.look(step, ms)));
   }
 
   #listen() {

@@ -1,0 +1,509 @@
+/** The panel of q(z) against p(z): codes, densities and what is selected, on a plane. */
+
+import { Cloud } from "../live/cloud.js";
+import { drawAxes, drawCircles, drawDensity, drawNames, lanes } from "../live/codes.js";
+import { Dots } from "../live/dots.js";
+import { coordinate, count, number, subscript } from "../live/format.js";
+import { Frame } from "../live/frame.js";
+import { Heat } from "../live/heat.js";
+import { Legend, toggle } from "../live/legend.js";
+import { write } from "../live/strip.js";
+import { haloed, line, Surface } from "../live/surface.js";
+import { Lasso, nearest } from "../planes/lasso.js";
+import { contour, drawContour, HIGHEST, LEVELS, RADII } from "./contours.js";
+
+const NEAR = 10; // px within which the pointer finds a point
+const ZOOM = 1.2; // by a notch of the wheel or a press of a key
+const EMPTY = 3.2; // reach while there are no codes
+const STEPS = 50; // of an arrow key over the picture's height; with Shift a fifth
+const ELLIPSES = 400; // drawn at most
+const TILE = 20; // px of a picture on the plane
+const DASH = [5, 4];
+const CORNERS = 40; // of an ellipse
+const CIRCLE = Array.from({ length: CORNERS }, (_, k) => (2 * Math.PI * k) / CORNERS).map((angle) => [
+  Math.cos(angle),
+  Math.sin(angle),
+]);
+
+export class Landscape {
+  /**
+   * `shared` is the view: `theme`, `chosen`, `palette`, `classes`, `pictures`, `selection`, `focus`,
+   * `keyOf(i)`; it hears `choose(change)`, `select(indices)` and `probe(place)`.
+   */
+  constructor(section, shared) {
+    this.shared = shared;
+    const find = (selector) => section.querySelector(selector);
+    this.find = find;
+    this.surface = new Surface(
+      find(".stage"),
+      (context, width, height, ratio) => this.#draw(context, ratio),
+      (context) => this.#drawOver(context),
+    );
+    this.legend = new Legend(find(".legend"), (name) =>
+      shared.choose({ hidden: toggle(shared.chosen.hidden, name) }),
+    );
+    [this.key, this.tip, this.resetButton] = [".key", ".tip", ".reset"].map(find);
+    this.cloud = new Cloud(() => this.surface.invalidate());
+    this.dots = new Dots();
+    this.heat = new Heat();
+    this.posteriors = null;
+    this.lasso = this.hovered = this.paths = null;
+    this.#listen();
+  }
+
+  /** Take up the classes of a run. */
+  introduce() {
+    const { classes, palette } = this.shared;
+    this.legend.set([
+      ...classes.map((label, i) => ({ name: `class:${i}`, label, kind: "class" })),
+      { name: "prior", label: "prior", kind: "prior" },
+    ]);
+    this.chips = Object.fromEntries(
+      classes.map((_, i) => [`class:${i}`, palette[i % palette.length]]),
+    );
+  }
+
+  /** Show posteriors, or nothing; as a step of a film in so many `ms`. */
+  show(posteriors, ms = 0) {
+    this.posteriors = posteriors;
+    this.hovered = null;
+    if (posteriors === null) {
+      this.cloud.clear();
+    } else {
+      const { labels, density, reach, cells } = posteriors;
+      const points = this.shared.chosen.codes === "draws" ? posteriors.draws : posteriors.points;
+      const wanted = this.frame.suitableReach(points, this.cloud.target?.reach);
+      const width = reach * (1 - 1 / cells); // to the middles of the outermost cells
+      const drawn = { points, labels, splits: labels, density, sight: null, width };
+      this.cloud.go(drawn, wanted, this.shared.classes.length, ms);
+    }
+    this.refresh();
+  }
+
+  /** Draw again, after new choices, another selection or other colours. */
+  refresh() {
+    const { hidden, view } = this.shared.chosen;
+    this.legend.show(hidden, this.chips ?? {});
+    this.resetButton.disabled = view === null;
+    this.surface.invalidate();
+  }
+
+  refreshOver() {
+    this.surface.invalidateOver();
+  }
+
+  /** What is in view. */
+  get frame() {
+    const reach = this.cloud.count ? this.cloud.reach : EMPTY;
+    const view = this.shared.chosen.view ?? { x: 0, y: 0, reach };
+    return new Frame(this.surface.width, this.surface.height, view, this.axes);
+  }
+
+  /** How many axes there are. */
+  get axes() {
+    return Math.min(this.shared.dimensions, 2);
+  }
+
+  /** The names of the axes. */
+  get names() {
+    const axes = this.posteriors?.axes ?? [0, 1].slice(0, this.axes);
+    return axes === "pca" ? ["PC 1", "PC 2"] : axes.map((axis) => `z${subscript(axis + 1)}`);
+  }
+
+  /** The code nearest to a place on the plane, or null. */
+  nearestTo([x, y]) {
+    const { points } = this.cloud;
+    let [best, least] = [null, Infinity];
+    for (let i = 0; i < this.cloud.count; i++) {
+      const distance = (points[0][i] - x) ** 2 + (points[1] ? (points[1][i] - y) ** 2 : 0);
+      if (distance < least) [best, least] = [i, distance];
+    }
+    return best;
+  }
+
+  describe() {
+    if (!this.posteriors) return "q(z) against p(z); no codes yet.";
+    const { sent, step, split } = this.posteriors;
+    const where = this.names.join(" and ");
+    const { selection, chosen } = this.shared;
+    const marked = selection ? ` ${count(selection.size)} are selected.` : "";
+    const at = chosen.at ? ` The decoder is shown at ${chosen.at.map(coordinate).join(", ")}.` : "";
+    return `Codes of ${count(sent)} ${split} images at step ${count(step)} on ${where}.${marked}${at} Arrow keys move the place that is decoded, Enter selects the code nearest to it.`;
+  }
+
+  /** The codes as rows of numbers. */
+  numbers() {
+    const { posteriors } = this;
+    const { classes } = this.shared;
+    const rows = Array.from({ length: posteriors?.sent ?? 0 }, (_, i) => [
+      posteriors.split,
+      posteriors.indices[i],
+      classes[posteriors.labels[i]] ?? "",
+      ...this.cloud.points.map((axis) => axis[i].toPrecision(6)),
+    ]);
+    return [["split", "index", "class", ...this.names], ...rows];
+  }
+
+  close() {
+    this.surface.close();
+    this.cloud.close();
+  }
+
+  #listen() {
+    const { canvas } = this.surface;
+    const { shared } = this;
+    const all = () => shared.choose({ view: null });
+    this.resetButton.onclick = all;
+    canvas.ondblclick = all;
+    canvas.onwheel = (event) => {
+      event.preventDefault();
+      this.#zoom(ZOOM ** (-event.deltaY / 100), this.surface.locate(event));
+    };
+    canvas.onpointerdown = (event) => {
+      if (event.button !== 0 || !this.posteriors) return;
+      canvas.setPointerCapture(event.pointerId);
+      const at = this.surface.locate(event);
+      if (event.shiftKey) this.drag = { frame: this.frame, from: at };
+      else this.lasso = new Lasso("lasso", at);
+    };
+    canvas.onpointermove = (event) => this.#move(this.surface.locate(event));
+    canvas.onpointerup = () => this.#finish();
+    canvas.onpointercancel = () => Object.assign(this, { lasso: null, drag: null });
+    canvas.onpointerleave = () => this.#hover(null);
+    const middle = () => [this.surface.width / 2, this.surface.height / 2];
+    const go = (dx, dy) => (event) => this.#nudge(dx, dy, event.shiftKey ? 0.2 : 1);
+    this.surface.onKeys({
+      "+": () => this.#zoom(ZOOM, middle()),
+      "-": () => this.#zoom(1 / ZOOM, middle()),
+      0: all,
+      ArrowLeft: go(-1, 0),
+      ArrowRight: go(1, 0),
+      ArrowUp: go(0, 1),
+      ArrowDown: go(0, -1),
+      Enter: () => this.#selectNearest(),
+      Escape: () => shared.select([]),
+    });
+  }
+
+  #zoom(factor, at) {
+    this.shared.choose({ view: this.frame.zoomed(factor, at) });
+  }
+
+  #move(at) {
+    if (this.drag) {
+      const [dx, dy] = at.map((pixel, i) => pixel - this.drag.from[i]);
+      this.shared.choose({ view: this.drag.frame.moved(dx, dy) });
+      return;
+    }
+    if (this.lasso) {
+      this.lasso.move(at);
+      this.surface.invalidateOver();
+      return;
+    }
+    if (!this.posteriors) return;
+    const { x, y } = this.frame;
+    this.shared.probe([x.value(at[0]), ...(this.axes > 1 ? [y.value(at[1])] : [])]);
+    this.#hover(at);
+  }
+
+  #finish() {
+    const { lasso } = this;
+    Object.assign(this, { lasso: null, drag: null });
+    if (!lasso) return;
+    this.shared.select(lasso.enclosed((visit) => this.#eachShown(this.frame, visit)));
+    this.surface.invalidateOver();
+  }
+
+  /** Point out the code under the pointer. */
+  #hover(at) {
+    const visit = (each) => this.#eachShown(this.frame, each);
+    this.hovered = at && this.posteriors ? nearest(visit, at, NEAR) : null;
+    this.surface.invalidateOver();
+  }
+
+  /** Move the place that is decoded; the picture follows where it would leave it. */
+  #nudge(dx, dy, share) {
+    const { frame, shared } = this;
+    const by = (2 * frame.view.reach * share) / STEPS;
+    const from = shared.chosen.at ?? [0, 0];
+    const [x, y = 0] = [from[0] + dx * by, (from[1] ?? 0) + dy * by];
+    const [px, py] = [frame.x.at(x), this.axes > 1 ? frame.y.at(y) : 0];
+    const { left, right, top, bottom } = frame.box;
+    const over = (value, low, high) => value - Math.min(Math.max(value, low), high);
+    const [right_, down] = [over(px, left, right), this.axes > 1 ? over(py, top, bottom) : 0];
+    if (right_ || down) shared.choose({ view: frame.moved(-right_, -down) });
+    shared.probe(this.axes > 1 ? [x, y] : [x]);
+    this.surface.invalidateOver();
+  }
+
+  #selectNearest() {
+    const i = this.nearestTo(this.shared.chosen.at ?? [0, 0]);
+    this.shared.select(i === null ? [] : [i]);
+  }
+
+  #shows(name) {
+    return !this.shared.chosen.hidden.includes(name);
+  }
+
+  /** Call `visit(i, x, y)` with the pixels of every code in view. */
+  #eachShown(frame, visit) {
+    const { labels } = this.cloud;
+    const { left, right, top, bottom } = frame.box;
+    const classes = this.shared.classes.map((_, i) => this.#shows(`class:${i}`));
+    for (let i = 0; i < labels.length; i++) {
+      if (classes[labels[i]] === false) continue;
+      const [x, y] = this.#pixel(frame, i);
+      if (x >= left && x <= right && y >= top && y <= bottom) visit(i, x, y);
+    }
+  }
+
+  /** Where on the canvas a code lies. */
+  #pixel(frame, i) {
+    const { points, labels } = this.cloud;
+    const x = frame.x.at(points[0][i]);
+    if (frame.axes > 1) return [x, frame.y.at(points[1][i])];
+    return [x, lanes(frame, this.shared.classes.length)(labels[i], i)];
+  }
+
+  // Drawing.
+
+  #draw(context, ratio) {
+    const { theme, chosen, selection } = this.shared;
+    const { frame, cloud } = this;
+    const { left, right, bottom } = frame.box;
+    const flat = frame.axes > 1;
+    const { dataset } = this.surface.canvas;
+    drawAxes(context, frame, this.names, theme);
+    context.save();
+    context.beginPath();
+    context.rect(left, 0, right - left, bottom);
+    context.clip();
+    if (flat && this.posteriors) this.#drawField(context, frame);
+    if (!flat) drawDensity(context, frame, cloud, this.#shows("prior"), theme);
+    if (this.posteriors) this.#drawCodes(context, frame, ratio);
+    const contours = flat && chosen.field === "contours" && this.posteriors;
+    if (flat && this.#shows("prior") && !contours) drawCircles(context, frame, theme);
+    if (contours && this.#shows("prior")) this.#drawPrior(context, frame);
+    if (selection) this.#drawEllipses(context, frame, this.#selected);
+    else if (chosen.codes !== "pictures") {
+      drawNames(context, frame, cloud, this.#shownNames, theme);
+    }
+    context.restore();
+    this.#explain();
+    dataset.reach = frame.view.reach.toFixed(3);
+    dataset.view = [frame.view.x, frame.view.y].map((value) => value.toFixed(3)).join();
+    dataset.axes = String(this.posteriors?.axes ?? "");
+    dataset.marked = this.#selected.length;
+  }
+
+  /** q(z), filled, or what it has more or less of than the prior. */
+  #drawField(context, frame) {
+    const { theme, chosen } = this.shared;
+    const { density, width } = this.cloud;
+    const n = this.posteriors.cells;
+    if (chosen.field === "difference") {
+      const values = density.map((value, at) => {
+        const [x, y] = [Math.floor(at / n), at % n].map((i) => (2 * i * width) / (n - 1) - width);
+        const share = value / HIGHEST - Math.exp(-(x * x + y * y) / 2);
+        return Math.sign(share) * Math.sqrt(Math.abs(share)); // so that little is seen, too
+      });
+      this.heat.draw(context, frame, { values: [values], places: [n, n], reach: width, range: 1 }, theme);
+    }
+    if (chosen.field !== "contours") return;
+    if (this.paths?.density !== density) {
+      this.paths = { density, contours: LEVELS.map((level) => contour(density, n, level)) };
+    }
+    const at = (scale) => (i) => scale.at((2 * width * i) / (n - 1) - width);
+    context.fillStyle = context.strokeStyle = theme.text;
+    context.lineWidth = 0.75;
+    for (const found of this.paths.contours) {
+      if (found === null) break;
+      drawContour(context, found, at(frame.x), at(frame.y), { fill: 0.07, stroke: 0.4 });
+    }
+    context.globalAlpha = 1;
+  }
+
+  /** The prior's contours at the same densities. */
+  #drawPrior(context, { x, y }) {
+    const { theme } = this.shared;
+    const [x0, y0, unit] = [x.at(0), y.at(0), x.at(1) - x.at(0)];
+    context.setLineDash(DASH);
+    context.lineWidth = 1.25;
+    context.strokeStyle = theme.muted;
+    for (const sigma of RADII) {
+      context.beginPath();
+      context.arc(x0, y0, sigma * unit, 0, 2 * Math.PI);
+      context.stroke();
+    }
+    context.setLineDash([]);
+    context.font = theme.face(11, 600);
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    for (const sigma of [1, 2]) {
+      haloed(context, `${sigma}σ`, x0, y0 - sigma * unit, theme.muted, theme.background);
+    }
+  }
+
+  #drawCodes(context, frame, ratio) {
+    const { theme, chosen, selection } = this.shared;
+    const { cloud } = this;
+    if (chosen.codes === "none") return;
+    if (chosen.codes === "pictures") {
+      this.#drawPictures(context, frame);
+      return;
+    }
+    const { colors, of } = this.#inks;
+    const isIn = (i) => selection === null || selection.has(this.shared.keyOf(i));
+    const paint = (inks, wanted, ink) =>
+      this.dots.draw(context, ratio, cloud.count, inks, (dot) =>
+        this.#eachShown(frame, (i, x, y) => {
+          if (wanted(i)) dot(x, y, ink(i));
+        }),
+      );
+    if (chosen.codes === "ellipses" && frame.axes > 1) {
+      const step = Math.max(1, Math.ceil(cloud.count / ELLIPSES));
+      const some = [];
+      this.#eachShown(frame, (i) => i % step === 0 && isIn(i) && some.push(i));
+      this.#drawEllipses(context, frame, some, selection ? 1 : 0.45);
+    }
+    if (selection) paint([theme.line], (i) => !isIn(i), () => 0);
+    paint(colors, isIn, of);
+  }
+
+  /** The classes' colours, and the index of that of point i. */
+  get #inks() {
+    const { classes, palette, theme } = this.shared;
+    const colors = [...classes.map((_, i) => palette[i % palette.length]), theme.muted];
+    const { labels } = this.cloud;
+    return { colors, of: (i) => (labels[i] < 0 ? colors.length - 1 : labels[i]) };
+  }
+
+  /** As many pictures of the images as have room, each at its code. */
+  #drawPictures(context, frame) {
+    const { pictures, selection, keyOf } = this.shared;
+    const { colors, of } = this.#inks;
+    const taken = new Set();
+    context.imageSmoothingQuality = "high";
+    const put = (i, x, y) => {
+      const place = `${Math.round(x / TILE)},${Math.round(y / TILE)}`;
+      const key = keyOf(i);
+      if (taken.has(place) || !pictures.has(key)) return;
+      taken.add(place);
+      const wide = (TILE * pictures.width) / Math.max(pictures.width, pictures.height);
+      const high = (TILE * pictures.height) / Math.max(pictures.width, pictures.height);
+      context.globalAlpha = selection === null || selection.has(key) ? 1 : 0.15;
+      context.drawImage(pictures.of(key, colors[of(i)]), x - wide / 2, y - high / 2, wide, high);
+    };
+    if (selection) this.#eachShown(frame, (i, x, y) => selection.has(keyOf(i)) && put(i, x, y));
+    this.#eachShown(frame, put);
+    context.globalAlpha = 1;
+  }
+
+  /** Each posterior at 1σ, in its class's colour. */
+  #drawEllipses(context, frame, indices, alpha = 1) {
+    if (frame.axes === 1) return;
+    const { spread } = this.posteriors;
+    const { points } = this.posteriors; // posteriors lie about their means, also beside draws
+    const { colors, of } = this.#inks;
+    context.lineWidth = 1.25;
+    context.globalAlpha = alpha * Math.min(1, Math.max(0.25, 60 / indices.length));
+    for (const i of indices) {
+      const [a, c, b] = spread.subarray(3 * i, 3 * i + 3);
+      const [mean, half] = [(a + c) / 2, Math.hypot((a - c) / 2, b)];
+      const [long, short] = [mean + half, mean - half].map((v) => Math.sqrt(Math.max(v, 0)) * frame.unit);
+      const turn = Math.atan2(2 * b, a - c) / 2;
+      const [x, y] = [frame.x.at(points[0][i]), frame.y.at(points[1][i])];
+      const [cos, sin] = [Math.cos(turn), Math.sin(turn)];
+      context.beginPath();
+      for (const [u, v] of CIRCLE) {
+        const [across, up] = [long * u, short * v];
+        context.lineTo(x + across * cos - up * sin, y - across * sin - up * cos);
+      }
+      context.closePath();
+      context.strokeStyle = colors[of(i)];
+      context.stroke();
+    }
+    context.globalAlpha = 1;
+  }
+
+  /** Indices of the selected codes. */
+  get #selected() {
+    const { selection, placeOf } = this.shared;
+    if (!selection || !this.posteriors) return [];
+    return [...selection].map(placeOf).filter((i) => i !== undefined);
+  }
+
+  /** The classes' names; null for those that are hidden. */
+  get #shownNames() {
+    return this.shared.classes.map((name, i) => (this.#shows(`class:${i}`) ? name : null));
+  }
+
+  /** Say in the key what the field means. */
+  #explain() {
+    const { field, codes } = this.shared.chosen;
+    const { key } = this;
+    key.hidden = this.axes === 1 || !this.posteriors;
+    key.dataset.kind = field === "difference" ? "field" : "lines";
+    key.querySelector(".ramp").style.background =
+      `linear-gradient(to right, ${this.heat.colors(this.shared.theme).join()})`;
+    const size = number(HIGHEST, 2);
+    write(key.querySelector(".low"), `−${size}`);
+    write(key.querySelector(".high"), size);
+    const filled = field === "contours" ? "filled: q(z) · dashed: p(z), at the same densities" : "";
+    const some = this.posteriors?.sent > ELLIPSES ? ` (${ELLIPSES} of them)` : "";
+    const rings = codes === "ellipses" ? `ellipses: q(z|x) at 1σ${some}` : "";
+    write(key.querySelector(".lines"), [filled, rings].filter(Boolean).join(" · "));
+  }
+
+  #drawOver(context) {
+    const { theme, chosen, focus, placeOf } = this.shared;
+    const { frame } = this;
+    this.lasso?.draw(context, theme);
+    this.tip.hidden = true;
+    if (!this.posteriors || this.lasso) return;
+    if (chosen.at) this.#drawProbe(context, frame, chosen.at);
+    const focused = focus === null ? undefined : placeOf(focus);
+    if (focused !== undefined) this.#ring(context, this.#pixel(frame, focused), 9, 3);
+    const i = this.hovered;
+    if (i === null || this.drag) return;
+    const at = this.#pixel(frame, i);
+    this.#ring(context, at, 5.5, 1.75);
+    const name = this.shared.nameOf(i);
+    const place = this.cloud.points.map((axis) => coordinate(axis[i])).join(", ");
+    this.tip.hidden = false;
+    write(this.tip, `${name}  (${place})`);
+    const { offsetWidth: w, offsetHeight: h } = this.tip;
+    const left = at[0] + 12 + w < this.surface.width ? at[0] + 12 : Math.max(at[0] - 12 - w, 0);
+    const top = at[1] > h + 14 ? at[1] - h - 10 : at[1] + 12;
+    this.tip.style.transform = `translate(${left}px, ${top}px)`;
+  }
+
+  #ring(context, [x, y], radius, width) {
+    const { theme } = this.shared;
+    for (const [wide, color] of [[width + 2.5, theme.background], [width, theme.text]]) {
+      context.beginPath();
+      context.arc(x, y, radius, 0, 2 * Math.PI);
+      context.lineWidth = wide;
+      context.strokeStyle = color;
+      context.stroke();
+    }
+  }
+
+  /** The place that is decoded. */
+  #drawProbe(context, frame, at) {
+    const { theme } = this.shared;
+    const { left, right, top, bottom } = frame.box;
+    const x = frame.x.at(at[0]);
+    const y = frame.axes > 1 ? frame.y.at(at[1]) : (top + bottom) / 2;
+    if (x < left || x > right || y < top || y > bottom) return;
+    context.lineCap = "round";
+    for (const [width, color] of [[5, theme.background], [2, theme.text]]) {
+      context.lineWidth = width;
+      context.strokeStyle = color;
+      for (const [dx, dy] of [[1, 0], [0, 1], [-1, 0], [0, -1]]) {
+        line(context, x + 4 * dx, y + 4 * dy, x + 10 * dx, y + 10 * dy);
+      }
+    }
+    context.lineCap = "butt";
+  }
+}

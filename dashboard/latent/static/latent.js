@@ -1,0 +1,509 @@
+/** The latent space of a run: q(z) against p(z), what is selected there, and what it decodes to. */
+
+import { loadDecoder, stepsOf } from "../live/decoder.js";
+import { Feed } from "../live/feed.js";
+import { Fitting } from "../live/fitting.js";
+import { count, subscript } from "../live/format.js";
+import { placeHelp } from "../live/help.js";
+import { History, nearest, place } from "../live/history.js";
+import { csv, offersOf, SaveMenu } from "../live/saving.js";
+import { Scrubber } from "../live/scrubber.js";
+import { write } from "../live/strip.js";
+import { Theme } from "../live/theme.js";
+import { DEFAULTS, leaveAddress, readAddress, writeAddress } from "./address.js";
+import { Chosen } from "./chosen.js";
+import { Decoded } from "./decoded.js";
+import { Landscape } from "./landscape.js";
+import { Matrix } from "./matrix.js";
+import { Numbers } from "./numbers.js";
+import { Pictures } from "./pictures.js";
+import { Rings } from "./rings.js";
+import { SKELETON } from "./skeleton.js";
+import { Missing, Source } from "./source.js";
+import { Unit } from "./unit.js";
+import { Units } from "./units.js";
+
+const TOLD = 50; // selected images that are listed for tests and scripts
+const SHARE = 4; // pauses between two answers are so many times as long as the server took
+const STACKED = 900; // px of width up to which the style sheet stacks the panels
+const CAPPED = 0.98; // share of log N from which an estimate of I is a bound only
+const DESCRIBE = 1500; // ms between changes of the text that screen readers find
+const HINTS = {
+  queued: "Waiting for its turn.",
+  running: "Loading data and model …",
+  gone: "This run was deleted.",
+};
+const NONE = "It left no codes.";
+
+export class Latent {
+  constructor(root) {
+    root.innerHTML = SKELETON;
+    root.classList.add("latent");
+    this.root = root;
+    const find = (selector) => root.querySelector(selector);
+    this.find = find;
+    this.theme = new Theme(root);
+    this.chosen = { ...DEFAULTS };
+    this.history = new History(["train", "test", "codes"]);
+    this.pictures = new Pictures(this.theme);
+    this.source = new Source();
+    this.keyOf = this.keyOf.bind(this);
+    this.placeOf = this.placeOf.bind(this);
+    this.nameOf = this.nameOf.bind(this);
+    this.colorOf = this.colorOf.bind(this);
+    Object.assign(this, { palette: [], about: null, state: null, latest: null, decoders: [] });
+    this.#forget();
+    this.landscape = new Landscape(find(".plane"), this);
+    this.panels = {
+      ".units": new Units(find(".units"), this),
+      ".unit": new Unit(find(".unit"), this),
+      ".rings": new Rings(find(".rings"), this),
+      ".matrix": new Matrix(find(".matrix"), this),
+    };
+    this.decoded = new Decoded(find(".decoded"), this);
+    this.gallery = new Chosen(find(".chosen"), this);
+    this.time = new Scrubber(find(".time"), (step, ms) => this.#look(step, ms));
+    this.feed = new Feed({
+      news: (news) => this.#hear(news),
+      link: (connected) => (root.dataset.connected = connected),
+      axes: () => "",
+      kept: () => this.#offer(),
+      asked: () => {},
+    });
+    this.selects = [...root.querySelectorAll(".axes select")];
+    this.#listen();
+    this.fitting = new Fitting(root, STACKED);
+    placeHelp(root);
+    this.#offerFiles();
+  }
+
+  /** Called for new data from Python, which `report(name, value)` answers, and for a new theme. */
+  update({ run, api, palette, facts, measured, state }, report) {
+    Object.assign(this, { api, palette, report, known: state });
+    this.measured = JSON.parse(measured);
+    this.theme.read();
+    this.numbers ??= new Numbers(this.find(".numbers"), JSON.parse(facts));
+    placeHelp(this.root);
+    if (run !== this.run) this.#open(run);
+    else this.feed.wake();
+    writeAddress(this.chosen); // the page may have put another in its place
+    this.#refresh();
+    this.fitting.fit();
+  }
+
+  close() {
+    leaveAddress();
+    this.fitting.close();
+    clearTimeout(this.describing);
+    clearTimeout(this.later);
+    this.source.stop();
+    const parts = [this.feed, this.time, this.landscape, this.decoded];
+    for (const part of [...parts, ...Object.values(this.panels)]) part.close();
+  }
+
+  // What the panels ask.
+
+  get classes() {
+    return this.about?.classes ?? [];
+  }
+
+  get dimensions() {
+    return this.about?.latent_dim ?? 2;
+  }
+
+  /** The names of the plane's axes. */
+  get names() {
+    return this.landscape.names;
+  }
+
+  /** The unit that is shown by itself: the one chosen, or the one that says most. */
+  get unit() {
+    const { unit } = this.chosen;
+    if (unit !== null && unit < this.dimensions) return unit;
+    return this.posteriors?.order[0] ?? 0;
+  }
+
+  /** What stands for the image of code i: its split and its number there, "1:17". */
+  keyOf(i) {
+    return `${this.posteriors.split === "test" ? 1 : 0}:${this.posteriors.indices[i]}`;
+  }
+
+  /** The code of an image, or undefined. */
+  placeOf(key) {
+    return this.places.get(key);
+  }
+
+  /** An image in words. */
+  nameOf(i) {
+    const { labels, indices, split } = this.posteriors;
+    return `${this.classes[labels[i]] ?? "no class"}, ${split} ${indices[i]}`;
+  }
+
+  colorOf(i) {
+    const label = this.posteriors.labels[i];
+    return label < 0 ? this.theme.muted : this.palette[label % this.palette.length];
+  }
+
+  /** The selected codes. */
+  get selected() {
+    return [...(this.selection ?? [])].map(this.placeOf).filter((i) => i !== undefined);
+  }
+
+  /** The code of the image pointed at in the gallery, or undefined. */
+  get focused() {
+    return this.focus === null ? undefined : this.placeOf(this.focus);
+  }
+
+  nearestTo(place) {
+    return this.landscape.nearestTo(place);
+  }
+
+  /** The whole code at a place on the plane, and the code that its other units come from. */
+  codeAt(place) {
+    const { posteriors, chosen, dimensions: d } = this;
+    const z = new Float32Array(d);
+    if (!posteriors) return { z, base: null };
+    let base = null;
+    if (d > 2 && chosen.rest === "nearest") base = this.nearestTo(place);
+    if (d > 2 && chosen.rest === "focus") base = this.focused ?? null;
+    if (base !== null) for (let j = 0; j < d; j++) z[j] = posteriors.mean(base, j);
+    place.forEach((value, k) => {
+      let own = 0;
+      for (let j = 0; j < d; j++) own += (base === null ? 0 : posteriors.mean(base, j)) * posteriors.basis[j][k];
+      for (let j = 0; j < d; j++) z[j] += (value - own) * posteriors.basis[j][k];
+    });
+    return { z, base };
+  }
+
+  // What the panels tell.
+
+  /** Have something else shown. */
+  choose(change) {
+    const before = this.#plane;
+    Object.assign(this.chosen, change);
+    if (this.#plane !== before || change.split) {
+      Object.assign(this.chosen, { at: null, view: null });
+      if (change.split) this.select([]);
+      this.#want();
+    } else if (change.codes && this.posteriors) {
+      this.landscape.show(this.posteriors);
+    }
+    this.#refresh();
+    writeAddress(this.chosen);
+  }
+
+  /** The codes selected, none to select nothing; of one alone the image is pointed at. */
+  select(indices) {
+    const keys = indices.map(this.keyOf);
+    this.selection = keys.length ? new Set(keys) : null;
+    this.focus = keys.length === 1 ? keys[0] : null;
+    this.chosen.select = keys.length ? numbersOf(keys) : null;
+    this.#pointed();
+  }
+
+  /** An image is pointed at, or no longer. */
+  point(key) {
+    this.focus = key === this.focus ? null : key;
+    this.#pointed();
+  }
+
+  #pointed() {
+    this.chosen.focus = this.focus === null ? null : numbersOf([this.focus])[0];
+    this.#refresh();
+    writeAddress(this.chosen);
+  }
+
+  /** A place on the plane is pointed at. */
+  probe(place) {
+    this.chosen.at = place;
+    this.decoded.show();
+    this.landscape.refreshOver();
+    writeAddress(this.chosen);
+    this.#describeSoon();
+  }
+
+  #listen() {
+    for (const group of this.root.querySelectorAll("[data-choice]")) {
+      group.onclick = (event) => {
+        const button = event.target.closest("button");
+        if (button) this.choose({ [group.dataset.choice]: button.dataset.value });
+      };
+    }
+    this.find(".pca").onclick = () => this.choose({ plane: "pca" });
+    for (const select of this.selects) {
+      select.onchange = () => {
+        const other = this.selects.find((each) => each !== select);
+        if (other.value === select.value) {
+          other.value = this.posteriors.order.find((unit) => String(unit) !== select.value);
+        }
+        this.choose({ plane: this.selects.map(({ value }) => value).join() });
+      };
+    }
+  }
+
+  /** Every panel can be saved, as a picture and as numbers. */
+  #offerFiles() {
+    const name = (panel) => [this.run ?? "nothing", panel, this.root.dataset.snapshot].filter(Boolean).join("-");
+    const drawn = { ".plane": this.landscape, ...this.panels };
+    for (const [selector, panel] of Object.entries(drawn)) {
+      const file = () => name(selector.slice(1));
+      const offers = offersOf(panel.surface, this.theme, file, () => panel.numbers());
+      new SaveMenu(this.find(`${selector} .saves`), `the ${selector.slice(1)}`, offers);
+    }
+    new SaveMenu(this.find(".chosen .saves"), "the images", {
+      PNG: async () => {
+        const sheet = await this.gallery.png();
+        return sheet && [`${name("images")}.png`, sheet];
+      },
+      CSV: async () => [`${name("images")}.csv`, csv(this.gallery.numbers())],
+    });
+  }
+
+  // What comes from the server.
+
+  /** Turn to another run, or to none; the first is shown as the address says. */
+  #open(run) {
+    const first = this.run === undefined;
+    this.run = run;
+    const { split, codes, field, rest, hidden } = this.chosen;
+    this.chosen = first ? readAddress() : { ...DEFAULTS, split, codes, field, rest, hidden };
+    Object.assign(this, { about: null, state: null, latest: null, decoders: [] });
+    this.#forget();
+    this.history.clear();
+    this.source.stop();
+    this.pictures.clear();
+    this.landscape.show(null);
+    this.time.follow();
+    this.time.offer([]);
+    this.sought = this.chosen.step;
+    Object.assign(this.root.dataset, { run: run ?? "", state: "", snapshot: "", decoder: "" });
+    this.#hintAt("");
+    this.feed.follow(this.api, run);
+  }
+
+  #forget() {
+    Object.assign(this, { posteriors: null, decoder: null, said: "" });
+    Object.assign(this, { selection: null, focus: null, places: new Map() });
+  }
+
+  #hear({ state, about, first, rows, snapshot }) {
+    this.state = state;
+    const introduced = about && JSON.stringify(about) !== JSON.stringify(this.about);
+    this.about = about ?? this.about;
+    this.history.add(first, rows);
+    if (introduced) this.landscape.introduce();
+    this.latest = snapshot ?? this.latest;
+    if (!this.posteriors) this.#hintAt(HINTS[state] ?? (this.latest === null ? NONE : ""));
+    this.root.dataset.state = state;
+    if (state !== this.known && state !== this.reported) {
+      this.reported = state;
+      this.report("state", state); // the page then says what was measured since
+    }
+    if (introduced || rows.length) this.#refresh();
+  }
+
+  /** There is another snapshot: let the slider know, and show it unless an earlier one is wanted. */
+  async #offer() {
+    const { run, api } = this;
+    const kept = await stepsOf(api, run);
+    if (!kept || run !== this.run) return;
+    this.decoders = kept.decoders;
+    this.time.offer(kept.steps, kept.bytes);
+    if (!this.pictures.data) this.#getPictures();
+    if (this.sought !== null) {
+      this.time.seek(this.sought);
+      this.sought = null;
+    } else if (this.time.step === null) {
+      this.#wantSoon();
+    }
+  }
+
+  async #getPictures() {
+    const { run, api } = this;
+    try {
+      await this.pictures.load(api, run);
+    } catch (error) {
+      if (!(error instanceof Missing)) throw error;
+    }
+    if (run === this.run) this.#refresh();
+  }
+
+  /** Show another step, or the newest; as a step of a film in so many ms. */
+  #look(step, ms) {
+    if (!this.run || this.latest === null) return undefined;
+    this.chosen.step = step;
+    writeAddress(this.chosen);
+    return this.#want(ms);
+  }
+
+  /** Ask for the newest, but leave the server time for others. */
+  #wantSoon() {
+    clearTimeout(this.later);
+    const rest = (this.asked ?? 0) + SHARE * this.source.took - performance.now();
+    this.later = setTimeout(() => this.#want(), Math.max(0, rest));
+  }
+
+  /** The plane wanted, as the server wants it said. */
+  get #plane() {
+    const { plane } = this.chosen;
+    const d = this.dimensions;
+    if (d <= 2) return d === 1 ? "0" : "0,1";
+    const axes = plane.split(",").map(Number);
+    const here = axes.length === 2 && axes[0] !== axes[1] && axes.every((axis) => axis < d);
+    return here ? plane : "pca";
+  }
+
+  async #want(ms = 0) {
+    clearTimeout(this.later);
+    const { run, api } = this;
+    const step = this.time.step ?? this.latest;
+    if (run === null || step === null) return;
+    this.asked = performance.now();
+    let posteriors;
+    try {
+      posteriors = await this.source.want(api, run, step, this.#plane, this.chosen.split);
+    } catch (error) {
+      if (!(error instanceof Missing)) throw error;
+      if (run === this.run && error.status !== 404) this.#hintAt(error.message);
+      return;
+    }
+    if (!posteriors || run !== this.run) return;
+    await this.#take(posteriors, ms);
+  }
+
+  /** Show what came. */
+  async #take(posteriors, ms) {
+    this.posteriors = posteriors;
+    this.places = new Map();
+    for (let i = 0; i < posteriors.sent; i++) this.places.set(this.keyOf(i), i);
+    this.#restore();
+    this.#hintAt("");
+    this.landscape.show(posteriors, ms);
+    this.root.dataset.snapshot = posteriors.step;
+    this.#offerAxes();
+    this.#refresh();
+    await this.#getDecoder(posteriors.step);
+  }
+
+  /** Select what the address says, once there are codes. */
+  #restore() {
+    const { select, focus } = this.chosen;
+    const split = this.posteriors.split === "test" ? 1 : 0;
+    const key = (number) => `${split}:${number}`;
+    if (select && !this.selection) {
+      const keys = select.map(key).filter((each) => this.places.has(each));
+      this.selection = keys.length ? new Set(keys) : null;
+    }
+    if (focus !== null && this.focus === null && this.places.has(key(focus))) this.focus = key(focus);
+  }
+
+  /** The decoder of a step, or of the one nearest to it of which it was kept. */
+  async #getDecoder(step) {
+    const { run, api, decoders } = this;
+    const kept = decoders.length ? nearest(decoders, step) : null;
+    const decoder = kept === null ? null : await loadDecoder(api, run, kept);
+    if (run !== this.run || this.posteriors?.step !== step) return;
+    this.decoder = decoder;
+    if (!decoder) this.said = "The decoder of this step was not kept.";
+    else if (kept !== step) this.said = `The decoder of step ${count(kept)}: that of this step was not kept.`;
+    else this.said = decoder.exact ? "" : "Between images decoded ahead.";
+    this.root.dataset.decoder = decoder ? kept : "none";
+    this.decoded.refresh();
+    this.gallery.refresh();
+  }
+
+  /** The units as axes, those that say most first. */
+  #offerAxes() {
+    const { order, kl } = this.posteriors;
+    this.find(".axes").hidden = this.dimensions <= 2;
+    if (this.dimensions <= 2) return;
+    for (const select of this.selects) {
+      const names = order.map((unit) => [unit, `z${subscript(unit + 1)}  ${kl[unit]?.toFixed(2) ?? "–"}`]);
+      if (select.options.length !== names.length) {
+        select.replaceChildren(...names.map(([unit, name]) => new Option(name, unit)));
+      } else {
+        names.forEach(([unit, name], k) => Object.assign(select.options[k], { value: unit, text: name }));
+      }
+    }
+  }
+
+  // What is shown.
+
+  #refresh() {
+    const { chosen, posteriors } = this;
+    for (const group of this.root.querySelectorAll("[data-choice]")) {
+      for (const button of group.querySelectorAll("button")) {
+        button.setAttribute("aria-pressed", chosen[group.dataset.choice] === button.dataset.value);
+      }
+    }
+    const flat = this.dimensions > 1; // of one unit alone there is no plane
+    this.find('[data-choice="field"]').hidden = this.find('[data-value="ellipses"]').hidden = !flat;
+    const axes = this.#plane === "pca" ? posteriors?.order.slice(0, 2) : this.#plane.split(",");
+    this.find(".pca").setAttribute("aria-pressed", this.#plane === "pca");
+    if (axes && this.dimensions > 2) this.selects.forEach((select, k) => (select.value = axes[k]));
+    this.landscape.refresh();
+    for (const panel of Object.values(this.panels)) panel.refresh();
+    this.decoded.refresh();
+    this.gallery.refresh();
+    this.numbers?.show(this.#values);
+    const keys = [...(this.selection ?? [])];
+    this.root.dataset.selection = keys.slice(0, TOLD).join();
+    this.root.dataset.selected = keys.length;
+    this.#describeSoon();
+  }
+
+  /** The values of the numbers, and where they come from. */
+  get #values() {
+    const { posteriors, history, measured, about } = this;
+    if (!posteriors) return {};
+    const { step, split, count: codes } = posteriors;
+    const exact = `Of the posteriors of ${count(codes)} ${split} images at step ${count(step)}, nothing drawn.`;
+    const logged = (name, side) => {
+      const value = history.value("codes", name, step);
+      const steps = history.steps("codes");
+      const at = steps[place(steps, step)];
+      if (value === undefined || value === null) return { from: "This run did not log it before this step." };
+      const many = about?.codes ?? codes;
+      const capped = history.value("codes", "mutual_information", step) > CAPPED * Math.log(many);
+      return {
+        value,
+        side: capped ? side : "",
+        from: `From ${count(many)} held-out codes at step ${count(at)}; more than log N = ${Math.log(many).toFixed(2)} cannot be seen.`,
+      };
+    };
+    const values = {
+      mutual_information: logged("mutual_information", "≥"),
+      marginal_kl: logged("marginal_kl", "≤"),
+      rate: { value: posteriors.rate, from: exact },
+      mmd2_rbf: { value: posteriors.mmd2, from: exact },
+      active_units: { value: posteriors.active_units, of: posteriors.dimensions, from: exact },
+      log_det_cov_test: { value: posteriors.log_det, from: exact },
+    };
+    for (const [name, { value, low, high, step: at, n }] of Object.entries(measured)) {
+      if (!(name in values) || value === null || at !== step) continue;
+      const range = low === null ? "" : `, ${low.toPrecision(3)} to ${high.toPrecision(3)}`;
+      values[name].value ??= value;
+      values[name].from += ` Evaluated at this step: ${value.toPrecision(3)}${range}, on ${count(n ?? 0)} held-out images.`;
+    }
+    return values;
+  }
+
+  #hintAt(text) {
+    const hint = this.find(".hint");
+    write(hint, text);
+    hint.hidden = !text;
+  }
+
+  #describeSoon() {
+    this.describing ??= setTimeout(() => {
+      this.describing = undefined;
+      const said = [[".plane", this.landscape], [".decoded", this.decoded], ...Object.entries(this.panels)];
+      for (const [selector, panel] of said) {
+        this.find(`${selector} canvas`).setAttribute("aria-label", panel.describe());
+      }
+    }, DESCRIBE);
+  }
+}
+
+/** The numbers of images within their split. */
+const numbersOf = (keys) => keys.map((key) => Number(key.split(":")[1]));

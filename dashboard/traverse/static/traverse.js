@@ -1,0 +1,386 @@
+/** Walks through the latent spaces of runs: manifold, dimensions, the way between two images. */
+
+import { coordinate, count, number, subscript } from "../live/format.js";
+import { Fitting } from "../live/fitting.js";
+import { sheetOf } from "../live/gallery.js";
+import { placeHelp } from "../live/help.js";
+import { Scrubber } from "../live/scrubber.js";
+import { write } from "../live/strip.js";
+import { Theme } from "../live/theme.js";
+import { Saves } from "./saves.js";
+import { along, changed, evenly, manifold, norm, spherical, straight } from "./paths.js";
+import { Picker } from "./picker.js";
+import { Sheet } from "./sheet.js";
+import { MODES, SKELETON, help } from "./skeleton.js";
+import { Sliders } from "./sliders.js";
+import { Subject, together } from "./subject.js";
+
+const STOPS = evenly(-3, 3, 13); // σ, of a row for a dimension
+const WAY = evenly(0, 1, 11); // t, from one image to another
+const ROWS = 12; // at most
+const NAMES = { dimensions: 96, between: 150 }; // px for the names of rows
+const AGAIN = 2500; // ms between two looks at runs that train
+const SETTLED = 700; // ms after which the page hears what is shown
+const MINUS = /^-/;
+const STACKED = 760; // px of width up to which the style sheet stacks the parts
+
+export class Traverse {
+  constructor(root) {
+    root.innerHTML = SKELETON;
+    root.classList.add("traverse");
+    this.root = root;
+    this.find = (selector) => root.querySelector(selector);
+    this.theme = new Theme(root);
+    this.subjects = [];
+    this.base = { image: 0 };
+    Object.assign(this, { mode: "manifold", axes: null, to: 1, end: "from", asked: 0 });
+    this.sheet = new Sheet(this.find(".stage"), this.theme, (row, i) => this.#take(row, i));
+    this.picker = new Picker(this.find(".picker"), this.theme, (image) => this.#choose(image));
+    this.sliders = new Sliders(this.find(".sliders"), (dimension, value) => this.#slide(dimension, value));
+    this.time = new Scrubber(this.find(".time"), (step) => this.#go(step));
+    this.saves = new Saves(this.find(".saves"), this);
+    this.selects = [...root.querySelectorAll(".axes select")];
+    this.fitting = new Fitting(root, STACKED);
+    this.#listen();
+    placeHelp(root);
+  }
+
+  /** Called for new data from Python and for a new theme. */
+  update({ api, runs, wish, quantiles }, report) {
+    this.theme.read();
+    this.report = report;
+    this.quantiles = quantiles;
+    const key = JSON.stringify(runs.map(({ id, name, color }) => [id, name, color]));
+    if (key !== this.key) this.#open(api, runs, Object.fromEntries(wish));
+    else this.subjects.forEach((subject, i) => (subject.run = runs[i]));
+    this.key = key;
+    this.fitting.fit();
+    this.sheet.refresh();
+    this.#draw();
+  }
+
+  close() {
+    clearInterval(this.looking);
+    clearTimeout(this.telling);
+    this.time.close();
+    this.sheet.close();
+    this.fitting.close();
+    this.closed = true;
+  }
+
+  /** The run whose codes the sliders show. */
+  get first() {
+    return this.subjects.find(({ ready }) => ready);
+  }
+
+  get ready() {
+    return this.subjects.filter(({ ready }) => ready);
+  }
+
+  // What is chosen.
+
+  async #open(api, runs, wish) {
+    clearInterval(this.looking);
+    const before = new Map(this.subjects.map((subject) => [subject.run.id, subject]));
+    this.subjects = runs.map((run) => Object.assign(before.get(run.id) ?? new Subject(api, run), { run }));
+    if (!this.taken) this.#takeUp(wish);
+    this.#hintAt("Loading codes and decoders …");
+    await this.#look();
+    if (wish.step && !this.taken) this.time.seek(Number(wish.step));
+    this.taken = true;
+    this.looking = setInterval(() => {
+      if (!document.hidden && this.subjects.some(({ run }) => run.active)) this.#look();
+    }, AGAIN);
+  }
+
+  /** Be as the address says. */
+  #takeUp({ view, image, to, axes, z }) {
+    if (view in MODES) this.mode = view;
+    if (image) this.base = image === "origin" ? {} : { image: Number(image) };
+    if (to) this.to = Number(to);
+    if (axes) this.axes = axes.split(",").map(Number);
+    if (z) this.base.z = Float32Array.from(z.split(","), Number);
+  }
+
+  /** Look for steps that are new, and show the newest where that is followed. */
+  async #look() {
+    const { subjects } = this;
+    await Promise.all(subjects.map((subject) => subject.look()));
+    if (subjects !== this.subjects || this.closed) return;
+    const steps = [...new Set(subjects.flatMap((subject) => subject.steps))].sort((a, b) => a - b);
+    this.time.offer(steps, subjects.reduce((sum, { bytes }) => sum + bytes, 0));
+    await this.#go(this.time.step);
+  }
+
+  /** Show a step, and be done with it. */
+  async show(step) {
+    await this.#go(step);
+    if (step === null) this.time.follow();
+    else this.time.seek(step);
+  }
+
+  /** Show all runs as they were at a step. */
+  async #go(step) {
+    const known = await Promise.all(this.subjects.map((subject) => subject.go(step)));
+    if (!this.ready.length) {
+      this.#hintAt("Nothing to decode yet: a run leaves its decoder soon after it starts.");
+    }
+    if (known.some(Boolean)) await this.#draw();
+    this.#tell();
+  }
+
+  #choose(image) {
+    if (this.mode === "between" && this.end === "to") this.to = image;
+    else this.base = image === null ? {} : { image };
+    this.#draw();
+    this.#tell();
+  }
+
+  #slide(dimension, value) {
+    const { first } = this;
+    this.base = { ...this.base, z: changed(first.codeOf(this.base), [[dimension, value]]) };
+    this.#draw();
+    this.#tell();
+  }
+
+  /** Have the code of an image of the sheet. */
+  #take(row, i) {
+    if (row.subject !== this.first) return;
+    this.base = { ...this.base, z: row.codes[i] };
+    this.#draw();
+    this.#tell();
+  }
+
+  #set(change) {
+    Object.assign(this, change);
+    this.#draw();
+    this.#tell();
+  }
+
+  #listen() {
+    for (const button of this.root.querySelectorAll("[data-mode]")) {
+      button.onclick = () => this.#set({ mode: button.dataset.mode });
+    }
+    for (const button of this.root.querySelectorAll("[data-end]")) {
+      button.onclick = () => this.#set({ end: button.dataset.end });
+    }
+    for (const select of this.selects) {
+      select.onchange = () => {
+        const other = this.selects.find((each) => each !== select);
+        if (other.value === select.value) other.value = (Number(select.value) + 1) % other.length;
+        this.#set({ axes: this.selects.map(({ value }) => Number(value)) });
+      };
+    }
+  }
+
+  /** Let the page know what is shown, for the address. */
+  #tell() {
+    clearTimeout(this.telling);
+    this.telling = setTimeout(() => {
+      const { image, z } = this.base;
+      const wish = { view: this.mode, image: String(image ?? "origin"), to: String(this.to) };
+      if (this.time.step !== null) wish.step = String(this.time.step);
+      if (this.axes) wish.axes = this.axes.join();
+      if (z) wish.z = Array.from(z, (value) => Number(value.toFixed(3))).join();
+      if (this.time.playing === null) this.report("wish", wish);
+    }, SETTLED);
+  }
+
+  // What is shown.
+
+  /** Paint what is chosen; a newer wish overtakes an older one. */
+  async #draw() {
+    const { first } = this;
+    const asked = ++this.asked;
+    this.#showControls();
+    if (!first) return;
+    this.picker.offer(first, this.mode !== "between" || this.end === "from");
+    const inTo = this.mode === "between" && this.end === "to";
+    this.picker.mark(inTo ? this.to : this.base.z ? undefined : (this.base.image ?? null));
+    this.sliders.offer(first.order, first.codes.kl);
+    this.sliders.show(first.codeOf(this.base));
+    const blocks = await this.blocks();
+    if (asked !== this.asked || this.closed) return;
+    if (!blocks) {
+      this.#hintAt("The images cannot be decoded now; the server may be busy. Try again in a moment.");
+      return;
+    }
+    this.#hintAt("");
+    this.sheet.show(blocks);
+    await this.#showFaces();
+    Object.assign(this.root.dataset, { mode: this.mode, step: first.step, image: this.base.image ?? "", drawn: asked });
+  }
+
+  /** What the sheet shows; null where images cannot be had. */
+  async blocks() {
+    const make = { manifold: () => this.#manifolds(), dimensions: () => this.#rows(), between: () => this.#ways() };
+    try {
+      return await make[this.mode]();
+    } catch (error) {
+      if (error instanceof Undecoded) return null;
+      throw error;
+    }
+  }
+
+  async #manifolds() {
+    const values = this.quantiles[this.ready.length > 1 ? 0 : 1];
+    return Promise.all(this.ready.map((subject) => this.#manifold(subject, values)));
+  }
+
+  async #manifold(subject, values) {
+    const axes = this.#axesOf(subject);
+    const grid = manifold(subject.codeOf(this.base), axes, values);
+    const images = await decoded(subject, grid.flat());
+    const names = axes.map((axis) => `z${subscript(axis + 1)}`);
+    const rows = grid.map((codes, r) => ({
+      subject,
+      codes,
+      tiles: part(images, r * values.length, values.length),
+      name: "",
+      says: (i) => axes.map((axis, k) => `${names[k]} = ${coordinate(codes[i][axis])}`).join("   "),
+    }));
+    const foot = names[1] ? `${names[0]} across, ${names[1]} up` : names[0];
+    return { title: this.#title(subject), color: subject.run.color, rows, foot: `${foot}, at quantiles of N(0, 1)` };
+  }
+
+  async #rows() {
+    const each = Math.max(1, Math.floor(ROWS / this.ready.length));
+    const most = Math.max(...this.ready.map(({ dimensions }) => Math.min(dimensions, each)));
+    const several = this.ready.length > 1;
+    const rows = [];
+    for (let rank = 0; rank < most; rank++) {
+      for (const [i, subject] of this.ready.entries()) {
+        const dimension = subject.order[rank];
+        if (dimension === undefined) continue;
+        const codes = along(subject.codeOf(this.base), dimension, STOPS);
+        const name = `z${subscript(dimension + 1)}`;
+        rows.push({
+          subject,
+          codes,
+          tiles: await decoded(subject, codes),
+          name,
+          note: `${number(subject.codes.kl[dimension], 2)} nats`,
+          glyph: several && subject.run.glyph,
+          color: subject.run.color,
+          opens: several && i === 0,
+          says: (k) => `${name} = ${coordinate(STOPS[k])}`,
+        });
+      }
+    }
+    const heads = STOPS.map((value) => String(value).replace(MINUS, "−"));
+    const title = several ? "" : this.#title(this.first);
+    return [{ title, color: this.first.run.color, label: NAMES.dimensions, heads, rows, foot: this.#rest(most) }];
+  }
+
+  /** What the dimensions carry that are not shown. */
+  #rest(shown) {
+    const { order, codes, dimensions } = this.first;
+    const rest = dimensions - shown;
+    if (this.ready.length > 1 || rest <= 0) return "";
+    return `${rest === 1 ? "1 more dimension" : `${rest} more dimensions`}, at most ${number(codes.kl[order[shown]], 2)} nats each`;
+  }
+
+  async #ways() {
+    const several = this.ready.length > 1;
+    const rows = [];
+    for (const subject of this.ready) {
+      const [a, b] = [subject.codeOf(this.base), subject.codeOf({ image: this.to })];
+      for (const [name, way] of [["straight", straight], ["spherical", spherical]]) {
+        const codes = WAY.map((t) => way(a, b, t));
+        const images = await decoded(subject, codes);
+        const ends = [this.base.z ? null : this.base.image, this.to].map((image) =>
+          image == null || image >= subject.images ? null : subject.original(image));
+        const tiles = together([ends[0] ?? part(images, 0, 1), images, ends[1] ?? part(images, WAY.length - 1, 1)]);
+        rows.push({
+          subject,
+          codes: [null, ...codes, null],
+          tiles,
+          name,
+          note: several ? subject.run.name : "",
+          glyph: several && subject.run.glyph,
+          color: subject.run.color,
+          opens: several && name === "straight",
+          says: (i) => (codes[i - 1] ? `t = ${number(WAY[i - 1], 2)}   ‖z‖ = ${number(norm(codes[i - 1]))}` : "the original"),
+        });
+      }
+    }
+    const heads = ["x", ...WAY.map((t) => number(t, 2)), "x"];
+    return [{ title: several ? "" : this.#title(this.first), color: this.first.run.color, label: NAMES.between, heads, rows }];
+  }
+
+  #title({ run }) {
+    return `${run.glyph} ${run.name}${run.objective ? `  ${run.objective}` : ""}`;
+  }
+
+  /** The dimensions of a manifold: the chosen ones, else those of the highest rate. */
+  #axesOf({ dimensions, order }) {
+    if (dimensions <= 2) return Array.from({ length: dimensions }, (_, i) => i);
+    const fit = this.axes?.every((axis) => axis < dimensions);
+    return fit ? this.axes : order.slice(0, 2);
+  }
+
+  #showControls() {
+    const { first, mode } = this;
+    for (const button of this.root.querySelectorAll("[data-mode]")) {
+      button.setAttribute("aria-pressed", button.dataset.mode === mode);
+    }
+    for (const button of this.root.querySelectorAll("[data-end]")) {
+      button.setAttribute("aria-pressed", button.dataset.end === this.end);
+    }
+    this.find(".ends").hidden = mode !== "between";
+    this.find(".around").hidden = mode === "between";
+    if (this.helped !== mode) this.find("#traverse-help").innerHTML = help((this.helped = mode));
+    this.find(".axes").hidden = mode !== "manifold" || !(first?.dimensions > 2);
+    if (!first || first.dimensions <= 2) return;
+    for (const select of this.selects) {
+      if (select.length === first.dimensions) continue;
+      const names = Array.from({ length: first.dimensions }, (_, i) => `z${subscript(i + 1)}`);
+      select.replaceChildren(...names.map((name, i) => new Option(name, i)));
+    }
+    this.#axesOf(first).forEach((axis, i) => (this.selects[i].value = axis));
+  }
+
+  /** The image that the sliders make, beside the one that they began at. */
+  async #showFaces() {
+    const { first } = this;
+    const { image } = this.base;
+    const x = image != null && image < first.images ? first.original(image) : null;
+    this.find(".x").hidden = x === null;
+    if (x) face(this.find(".x canvas"), x, this.theme);
+    const code = first.codeOf(this.base);
+    const made = await first.paint([code]);
+    if (made) face(this.find(".decoded canvas"), made, this.theme);
+    const name = x ? `${first.nameOf(image)}; ` : "";
+    this.find(".decoded canvas").setAttribute("aria-label", `${name}z = ${Array.from(code, coordinate).join(", ")}`);
+    this.root.dataset.z = Array.from(code, (value) => value.toFixed(2)).join();
+    const late = this.time.shown !== null && first.step !== this.time.shown;
+    write(this.find(".status"), late ? `shown as of step ${count(first.step)}` : "");
+  }
+
+  #hintAt(text) {
+    write(this.find(".hint"), text);
+    this.find(".hint").hidden = !text;
+  }
+}
+
+/** Images that neither the browser nor the server can decode now. */
+class Undecoded extends Error {}
+
+async function decoded(subject, codes) {
+  const images = await subject.paint(codes);
+  if (!images) throw new Undecoded();
+  return images;
+}
+
+/** Some images of several. */
+function part({ shape: [, ...size], data }, from, length) {
+  const each = size.reduce((product, n) => product * n, 1);
+  return { shape: [length, ...size], data: data.subarray(from * each, (from + length) * each) };
+}
+
+/** Paint a single image. */
+function face(canvas, tile, theme) {
+  const [, h, w] = tile.shape;
+  if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
+  canvas.getContext("2d").drawImage(sheetOf({ ...tile, grey: 1 }, theme), 0, 0);
+}

@@ -1,0 +1,43 @@
+"""The latent space of a run: q(z) against p(z), what is selected there, what it decodes to."""
+
+import streamlit as st
+
+from dashboard import comparison, latent, posteriors, state, words  # noqa: F401  # for answers
+from infovae_core import runs
+
+RUN = "latent.run"
+
+state.settle("latent")
+
+root = runs.default_root()
+lines = {line.run.id: line for line in state.summaries(root) if not line.problem}
+if not lines:
+    state.came_from("latent")
+    st.info(
+        "No runs yet. Train a model, and see here where its codes lie and what they decode to.",
+        icon=":material/scatter_plot:",
+    )
+    state.link("Train a model", state.TRAIN)
+    st.stop()
+
+listed = comparison.choices(list(lines.values()))
+absent = state.one_in_view(RUN, "latent", list(lines))
+with st.container(horizontal=True, vertical_alignment="center"):
+    id = st.selectbox(
+        "Run",
+        list(lines),
+        key=RUN,
+        format_func=listed.get,
+        persist_state="session",
+        label_visibility="collapsed",
+        width=460,
+    )
+    line = lines[id]
+    st.markdown(line.model, help=id)
+state.view(line.run)
+if absent is not None:
+    st.warning(
+        f"There is no run “{words.plain(words.short(absent, 60))}” here; this is another.",
+        icon=":material/search_off:",
+    )
+latent.view(line.run, line.state)
