@@ -9,6 +9,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from infovae_core.data import Dataset, Split
+from infovae_core.distributions import picture
 from infovae_core.randomness import seed_of
 from infovae_core.sights import Sample, even_noise
 from infovae_core.training import State
@@ -54,8 +55,8 @@ def take(state: State, data: Dataset, before: Mapping[str, np.ndarray] | None = 
         "index": np.concatenate([np.arange(n, dtype=np.int32) for n in counts]),
         "shown": chosen.to(torch.int32).cpu().numpy(),
         "originals": pixels(shown),
-        "reconstructions": pixels(model.decode(model.posterior(shown).mean).mean),
-        "samples": pixels(model.decode(prior.to(shown)).mean),
+        "reconstructions": pixels(picture(model.decode(model.posterior(shown).mean))),
+        "samples": pixels(picture(model.decode(prior.to(shown)))),
     }
     if model.latent_dim > 2:
         arrays["center"] = mean.mean(0)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from infovae_core import intervals, probes
 from infovae_core.data import spread
+from infovae_core.distributions import picture
 from infovae_core.measures.subject import (
     BLOCK,
     Estimates,
@@ -65,7 +66,7 @@ def samples(subject: Subject, progress: Progress) -> Estimates:
 
 @torch.no_grad()
 def drawn(subject: Subject) -> Float[Tensor, "n *data"]:
-    """Decoded prior draws: the mean of p(x|z), as a view shows it."""
+    """Decoded prior draws: the mean of p(x|z), or a draw from it where it has none to show."""
     like = subject.data.test.x
     noise = torch.randn(
         (PRIOR_SAMPLES, subject.model.latent_dim),
@@ -73,7 +74,8 @@ def drawn(subject: Subject) -> Float[Tensor, "n *data"]:
         dtype=like.dtype,
         device=like.device,
     )
-    return torch.cat([subject.model.decode(z).mean for z in noise.split(BLOCK)])
+    generator = subject.generator("draws of pixels")
+    return torch.cat([picture(subject.model.decode(z), generator) for z in noise.split(BLOCK)])
 
 
 def total_mismatch(shares: np.ndarray) -> np.ndarray | np.floating:
