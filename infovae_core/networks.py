@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 
 from infovae_core.config import ModelConfig
@@ -22,7 +23,11 @@ def build(shape: Shape, config: ModelConfig) -> VAE:
     """The model that `config` asks for, of data of that shape."""
     likelihood = LIKELIHOODS[config.likelihood](config)
     wanted = likelihood.output_shape(shape)
-    return VAE(*NETWORKS[config.network](shape, wanted, config), likelihood, config.latent_dim)
+    pair = NETWORKS[config.network](shape, wanted, config)
+    if config.network != "pixelcnn":  # on a CPU convolutions are up to a third faster with colour
+        for network in pair:  # last, masked ones are slower
+            network.to(memory_format=torch.channels_last)
+    return VAE(*pair, likelihood, config.latent_dim)
 
 
 def mlp(shape: Shape, output: Shape, config: ModelConfig) -> Pair:
