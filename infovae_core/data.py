@@ -10,12 +10,9 @@ from filelock import FileLock
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from infovae_core.catalogue import DataError
 from infovae_core.config import DataConfig
 from infovae_core.randomness import seed_of
-
-
-class DataError(ValueError):
-    """A data set that cannot be had; the message names the remedy."""
 
 
 @dataclass(frozen=True)

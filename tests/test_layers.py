@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 CORE = [*sorted(path.stem for path in (ROOT / "infovae_core").glob("*.py")), "measures"]
 ORDER = [  # each imports only from those before it
-    ("divergences", "bounds", "likelihoods", "randomness", "runs", "sights"),
+    ("divergences", "bounds", "likelihoods", "randomness", "runs", "sights", "catalogue"),
     ("model", "metrics", "intervals", "probes"),
     ("estimators", "evidence", "results", "terms"),
     ("critics", "objectives"),
@@ -43,7 +43,7 @@ def test_the_core_loads_no_streamlit_and_no_plotly(name):
 @pytest.mark.parametrize(
     "name",
     [
-        *("runs", "config", "objectives", "metrics", "family", "presets", "knobs"),
+        *("runs", "catalogue", "config", "objectives", "metrics", "family", "presets", "knobs"),
         *("studies", "archive", "evaluation", "results"),
         *("dispatch", "options", "worker", "__main__"),
     ],
