@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Sequence
@@ -154,8 +155,7 @@ class Bar:
             self.bar = tqdm(total=total, initial=done, unit=" images", unit_scale=True)
         if report.rows:
             self.losses |= totals(report)
-            losses = ", ".join(f"{split} {loss:.4g}" for split, loss in self.losses.items())
-            self.bar.set_postfix_str(losses, refresh=False)
+            self.bar.set_postfix_str(said_of(self.losses), refresh=False)
             self.bar.set_description(
                 f"epoch {report.state.step // plan.steps_per_epoch}/{plan.epochs}", refresh=False
             )
@@ -172,6 +172,14 @@ def totals(report: Report) -> dict[str, float]:
     return {row.split: row.values["total"] for row in report.rows if "total" in row.values}
 
 
+def said_of(losses: dict[str, float]) -> str:
+    """Losses by split; one that rests on a bound that has blown up is not a number."""
+    return ", ".join(
+        f"{split} {'unknown' if math.isnan(loss) else format(loss, '.4g')}"
+        for split, loss in losses.items()
+    )
+
+
 class Lines:
     """Progress in a log: a line after an epoch, now and then."""
 
@@ -183,8 +191,8 @@ class Lines:
         self.losses |= totals(report)
         if "test" in self.losses and report.rows and time.monotonic() >= self.next:
             self.next = time.monotonic() + LINES
-            losses = ", ".join(f"{split} {loss:.4g}" for split, loss in self.losses.items())
-            tell(f"epoch {report.state.step // plan.steps_per_epoch}/{plan.epochs}: loss {losses}")
+            epoch = report.state.step // plan.steps_per_epoch
+            tell(f"epoch {epoch}/{plan.epochs}: loss {said_of(self.losses)}")
 
     def close(self) -> None:
         """Nothing is left open."""

@@ -51,20 +51,20 @@ class Recorder:
         self.snapshots = Cadence(0.4, growth=1 / 150, at_once=True)
         self.checkpoints = Cadence(10.0)
 
-    def report(self, report: Report) -> None:
-        """Keep the rows of one step, and whatever else is due."""
+    def report(self, report: Report) -> Report:
+        """Keep the rows of one step, and whatever else is due; give the report as it was kept."""
         state = report.state
         self.pulse.step = state.step
         if report.turned is not None:
             self._turn(report)
-        for row in report.rows:
-            self._log(row, state)
+        rows = tuple(self._log(row, state) for row in report.rows)
         if self.snapshots.due:
             with self.snapshots.turn():
                 self._snapshot(state)
         if self.checkpoints.due:
             with self.checkpoints.turn():
                 self._checkpoint(state)
+        return report._replace(rows=rows)
 
     def close(self, state: State) -> None:
         """Keep the end, however it came: a snapshot and a checkpoint of the last step."""
@@ -110,18 +110,19 @@ class Recorder:
         self.run.settle("knobs")
         self.pulse.set(knobs=self.now.knobs.model_dump(mode="json"))
 
-    def _log(self, row: Row, state: State) -> None:
+    def _log(self, row: Row, state: State) -> Row:
+        unsound = blown_up(row, state.objective, self.images)
+        followed = {term.name for weight, term in state.objective.terms() if weight}
+        gaps = [*unsound, *(["total"] if followed & unsound.keys() else [])]
+        kept = row._replace(values=row.values | dict.fromkeys(gaps, math.nan))
         if state.step > self.logged.get(row.split, 0):
             clock = {"step": state.step, "epoch": self.pulse.epoch, "seconds": self.pulse.seconds}
-            unsound = blown_up(row, state.objective, self.images)
             for name, text in unsound.items():
                 self._warn(name, state.step, text)
-            followed = {term.name for weight, term in state.objective.terms() if weight}
-            gaps = [*unsound, *(["total"] if followed & unsound.keys() else [])]
-            values = row.values | dict.fromkeys(gaps, math.nan)
-            self.run.log(clock | {"split": row.split, "values": values})
+            self.run.log(clock | {"split": kept.split, "values": kept.values})
         if not math.isfinite(row.values.get("total", 0.0)):  # a row of codes has no loss
             raise self._not_finite(k for k, v in row.values.items() if not math.isfinite(v))
+        return kept
 
     def _warn(self, name: str, step: int, text: str) -> None:
         """Record a warning, again only once the run has become twice as long."""
@@ -152,7 +153,8 @@ class Recorder:
         named = ", ".join(name for name in names if name != "total") or "total"
         return NotFinite(
             f"the loss must stay finite, got {named} not finite at step {self.pulse.step}; lower "
-            f"the learning rate ({self.now.training.learning_rate:g}) or the term's weight"
+            f"the learning rate ({self.now.training.learning_rate:g}) or the term's weight in a "
+            "new run, for this one would repeat itself"
         )
 
 

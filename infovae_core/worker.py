@@ -133,8 +133,7 @@ def train(run: Run, pulse: Pulse, watch: Watch) -> str:
     with obeying(run) as asked:
         ending = None
         for report in training.train(config, images, state, recorder.turns):
-            recorder.report(report)
-            watch(report, plan)
+            watch(recorder.report(report), plan)
             wish = asked()
             if wish == "knobs":
                 recorder.turn_after(state.step)

@@ -1,4 +1,5 @@
 import json
+import math
 import os
 import pty
 import signal
@@ -6,14 +7,16 @@ import subprocess
 import sys
 import termios
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from infovae_core import dispatch, options, runs
-from infovae_core.__main__ import main
+from infovae_core.__main__ import Lines, main
 from infovae_core.config import RunConfig
 from infovae_core.objectives import OBJECTIVES
 from infovae_core.presets import PRESETS
+from infovae_core.training import Plan, Report, Row
 from tests.processes import end_workers, until
 
 ROOT = Path(__file__).parent.parent
@@ -219,10 +222,16 @@ def test_the_list_has_a_line_for_every_run_also_for_a_broken_one(capsys):
     assert header.split()[:3] == ["id", "label", "state"]
 
 
+def test_a_loss_that_rests_on_a_bound_that_has_blown_up_is_no_number(capsys):
+    rows = (Row("train", {"total": math.nan, "rate": 2.0}), Row("test", {"total": 81.25}))
+    Lines()(Report(SimpleNamespace(step=20), rows), Plan(100, 10, 10, 128))
+    assert capsys.readouterr().err == "epoch 2/10: loss train unknown, test 81.25\n"
+
+
 def test_neither_help_nor_list_loads_torch():
     code = """if True:
         import sys
-        from infovae_core.__main__ import main
+        from infovae_core.__main__ import Lines, main
         main(["list"])
         try:
             main(["--help"])

@@ -207,7 +207,9 @@ def test_a_bound_that_has_blown_up_is_a_warning_and_a_gap(run, bound):
     above = 1.1 * high if math.isfinite(high) else 2 * low
     for step, value in enumerate((min(0.9 * high, 1e9), 1.1 * low, 0.0, above, 3 * low), 1):
         values = {"total": 1.0, "distortion": 1.0, "rate": 1.0, "mutual_information": value}
-        kept._log(row("train", **values), at(step, objective))
+        told = kept._log(row("train", **values), at(step, objective))
+        last = run.rows()[-1]["values"]  # whoever watches is told what is recorded
+        assert last == {k: v if math.isfinite(v) else None for k, v in told.values.items()}
     drawn = [r["values"]["mutual_information"] is not None for r in run.rows()]
     assert drawn == [r["values"]["total"] is not None for r in run.rows()]
     assert drawn == [True, False, True, False, False]
