@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from infovae_core.catalogue import SETS
 from infovae_core.objectives import OBJECTIVES, InfoVAE
 
 AnyObjective = Annotated[Union[tuple(OBJECTIVES.values())], Field(discriminator="name")]  # noqa: UP007
@@ -20,6 +21,7 @@ WITH_CRITIC = {  # settings of no use to an objective without one
 }
 MLP = {"shown_if": {"network": "mlp"}}
 LEARNED = ["gaussian_shared", "gaussian_learned"]  # likelihoods with a σ of their own
+OWN = {"shown_if": {"name": "files"}}
 Width = Annotated[int, Field(ge=1, le=8192)]
 
 
@@ -30,19 +32,41 @@ class Record(BaseModel, frozen=True):
 
 
 class DataConfig(Record):
-    """Which images, and how many of them."""
+    """Which images or points, and how many of them."""
 
-    name: Literal["digits", "mnist"] = Field(
+    name: Literal[tuple(SETS)] = Field(
         "digits",
         title="Data set",
-        description="digits: 1,797 handwritten digits of 8 × 8 pixels that scikit-learn carries. "
-        "mnist: 70,000 of 28 × 28 pixels, downloaded on first use.",
+        description=f"{'; '.join(f'{name}: {known.help}' for name, known in SETS.items())}. "
+        "What is not made here is downloaded on first use.",
+    )
+    path: Path | None = Field(
+        None,
+        title="Path",
+        description="The folder or file with your own images.",
+        json_schema_extra=OWN | {"empty": "folder, .zip, .npz, .npy or IDX file"},
+    )
+    size: int | None = Field(
+        None,
+        ge=4,
+        le=512,
+        title="Resize to",
+        description="Pixels on a side: the middle square of each image is scaled to it. Empty "
+        "leaves images as they are, and then all must be of one size.",
+        json_schema_extra=OWN | {"empty": "as is"},
+    )
+    grey: bool = Field(
+        False,
+        title="Grey",
+        description="Turn colours into grey values (ITU-R 601 luma).",
+        json_schema_extra=OWN,
     )
     limit: int | None = Field(
         None,
         ge=2,
         title="Training images",
-        description="Train on the first so many images only; empty takes all.",
+        description="Train on the first so many items only; empty takes all. Training items come "
+        "in an order without meaning, so that the first are a fair sample.",
         json_schema_extra={"empty": "all"},
     )
     binarize: Literal["none", "threshold", "dynamic"] = Field(
@@ -50,12 +74,29 @@ class DataConfig(Record):
         title="Binarise",
         description="none: grey values as they are; threshold: above one half is 1; dynamic: each "
         "pixel drawn anew as a Bernoulli variable whenever its image is used.",
+        json_schema_extra={
+            "shown_if": {"name": [name for name, known in SETS.items() if known.kind == "images"]}
+        },
     )
     root: Path = Field(
         Path("data"),
         title="Folder",
-        description="Where downloaded data sets are kept, or lie already.",
+        description="Where downloaded and decoded data sets are kept, or lie already.",
     )
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> DataConfig:
+        if self.name == "files" and self.path is None:
+            raise ValueError(
+                "path must name a folder or file with images where the data set is files, got "
+                "none; choose or upload one"
+            )
+        if SETS[self.name].kind == "points" and self.binarize != "none":
+            raise ValueError(
+                f"binarize must be none for points, which have no pixels, got {self.binarize} for "
+                f"{self.name}; set it to none"
+            )
+        return self
 
 
 class ModelConfig(Record):
@@ -257,9 +298,6 @@ class TrainingConfig(Record):
     )
 
 
-EPOCHS: dict[str, int] = {"digits": 300, "mnist": 20}  # enough for a readable latent plane
-
-
 RATES = ("learning_rate", "critic_learning_rate")
 
 
@@ -325,7 +363,7 @@ class RunConfig(Record):
     @property
     def epochs(self) -> int:
         """Passes over the training set: as asked, or as many as suit the data set."""
-        return self.training.epochs or EPOCHS[self.data.name]
+        return self.training.epochs or SETS[self.data.name].epochs
 
     @property
     def knobs(self) -> Knobs:

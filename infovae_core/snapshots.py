@@ -30,20 +30,22 @@ def take(state: State, data: Dataset, before: Mapping[str, np.ndarray] | None = 
     Arrays: mean and std f32 [n, d] of q(z|x); label i16 [n]; split u8 [n], 0 train and 1 test;
     index i32 [n] within the split; originals and reconstructions u8 [k, h, w(, c)] of the same
     held-out images each time; samples u8 [m, h, w(, c)], decoded from the same prior draws each
-    time; for d > 2 also center f32 [d] and plane f32 [d, 2], the codes' principal plane, turned to
+    time, or for points the three as f32 [k, n]; for d > 2 also center f32 [d] and plane f32 [d, 2], the codes' principal plane, turned to
     agree with the snapshot `before`; and those of `overlay`.
     """
     model = state.model
-    splits = [Split(part.x[:POINTS], part.y[:POINTS]) for part in (data.train, data.test)]
+    first = slice(POINTS)
+    splits = [Split(part.items(first), part.y[first]) for part in (data.train, data.test)]
     if data.dynamic:
         splits[0] = replace(splits[0], x=drawn(splits[0].x))
     posteriors = [model.posterior(x) for part in splits for x in part.x.split(BLOCK)]
     means = torch.cat([q.mean for q in posteriors])
     stds = torch.cat([q.stddev for q in posteriors])
     mean = means.float().cpu().numpy()
+    draw = pixels if data.kind == "images" else as_array
     counts = [len(part) for part in splits]
     chosen = one_of_each_class(data.test)
-    shown = data.test.x[chosen]
+    shown = data.test.items(chosen.to(data.test.x.device))
     prior = torch.randn(
         SAMPLES, model.latent_dim, generator=torch.Generator().manual_seed(seed_of(0, "samples"))
     )
@@ -54,9 +56,9 @@ def take(state: State, data: Dataset, before: Mapping[str, np.ndarray] | None = 
         "split": np.repeat(np.arange(2, dtype=np.uint8), counts),
         "index": np.concatenate([np.arange(n, dtype=np.int32) for n in counts]),
         "shown": chosen.to(torch.int32).cpu().numpy(),
-        "originals": pixels(shown),
-        "reconstructions": pixels(picture(model.decode(model.posterior(shown).mean))),
-        "samples": pixels(picture(model.decode(prior.to(shown)))),
+        "originals": draw(shown),
+        "reconstructions": draw(picture(model.decode(model.posterior(shown).mean))),
+        "samples": draw(picture(model.decode(prior.to(shown)))),
     }
     if model.latent_dim > 2:
         arrays["center"] = mean.mean(0)

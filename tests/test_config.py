@@ -1,6 +1,7 @@
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from infovae_core.catalogue import SETS
 from infovae_core.config import RunConfig
 from infovae_core.objectives import OBJECTIVES
 
@@ -129,8 +130,8 @@ def test_knobs_do_not_lead_to_another_run(sections):
     assert RunConfig().knobs_to(changed(**sections)) is None
 
 
-@pytest.mark.parametrize("name", ["digits", "mnist"])
+@pytest.mark.parametrize("name", SETS)
 def test_epochs_left_out_suit_the_data_set(name):
-    config = RunConfig.model_validate({"data": {"name": name}})
+    config = RunConfig.model_validate({"data": {"name": name, "path": "images"}})
     assert config.training.epochs is None
     assert config.epochs > 1

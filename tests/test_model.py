@@ -48,7 +48,8 @@ def test_detached_pass_carries_no_gradient():
 def test_names_in_configs_are_those_of_the_registries():
     from typing import get_args
 
-    from infovae_core.config import EPOCHS, DataConfig
+    from infovae_core.catalogue import SETS
+    from infovae_core.config import DataConfig
     from infovae_core.data import DATASETS
     from infovae_core.networks import ACTIVATIONS
 
@@ -58,4 +59,4 @@ def test_names_in_configs_are_those_of_the_registries():
     assert names(ModelConfig, "network") == tuple(NETWORKS)
     assert names(ModelConfig, "likelihood") == tuple(LIKELIHOODS)
     assert names(ModelConfig, "activation") == tuple(ACTIVATIONS)
-    assert names(DataConfig, "name") == tuple(DATASETS) == tuple(EPOCHS)
+    assert names(DataConfig, "name") == tuple(DATASETS) == tuple(SETS)

@@ -34,17 +34,17 @@ def samples(subject: Subject, progress: Progress) -> Estimates:
     """Shares of the classes among images decoded from the prior."""
     data, names = subject.data, ("class_mismatch", "class_kl")
     classes = len(data.classes)
-    if reason := too_few_classes(data.train.y):
+    if reason := too_few_classes(subject.train_y):
         return dict.fromkeys(names, absent(reason))
     judge = probes.network(
-        Labelled(subject.train_x, data.train.y),
+        Labelled(subject.train_x, subject.train_y),
         CLASSIFIER,
         subject.generator("classifier"),
         subject.stream("classifier weights"),
-        epochs=max(5, CLASSIFIER_STEPS * 128 // len(data.train)),
+        epochs=max(5, CLASSIFIER_STEPS * 128 // len(subject.train_x)),
         progress=lambda done: progress(0.9 * done),
     )
-    right = (probes.classify(judge, data.test.x) == data.test.y.cpu()).double().mean().item()
+    right = (probes.classify(judge, subject.test_x) == data.test.y.cpu()).double().mean().item()
     counts = np.bincount(probes.classify(judge, drawn(subject)).numpy(), minlength=classes)
     settings = {
         "accuracy_of_classifier": round(right, 4),
@@ -67,7 +67,7 @@ def samples(subject: Subject, progress: Progress) -> Estimates:
 @torch.no_grad()
 def drawn(subject: Subject) -> Float[Tensor, "n *data"]:
     """Decoded prior draws: the mean of p(x|z), or a draw from it where it has none to show."""
-    like = subject.data.test.x
+    like = subject.test_x
     noise = torch.randn(
         (PRIOR_SAMPLES, subject.model.latent_dim),
         generator=subject.generator("prior samples"),

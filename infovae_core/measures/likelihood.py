@@ -28,7 +28,7 @@ TEMPERATURES, ANNEALED = 300, 32
 def bound(subject: Subject, progress: Progress) -> Estimates:
     """Distortion from `DRAWS` codes per image, the rate in closed form, and the ELBO."""
     generator, distortion, rate = subject.generator("bound"), [], []
-    for x in subject.data.test.x.split(BLOCK // DRAWS):
+    for x in subject.test_x.split(BLOCK // DRAWS):
         q = subject.model.posterior(x)
         noise = torch.randn(
             (DRAWS, *q.mean.shape), generator=generator, dtype=x.dtype, device=x.device
@@ -47,7 +47,7 @@ def bound(subject: Subject, progress: Progress) -> Estimates:
 
 def importance(subject: Subject, progress: Progress) -> Estimates:
     """log p(x) of all held-out images by few draws, corrected by many draws of some of them."""
-    x = subject.data.test.x
+    x = subject.test_x
     rows = spread(len(x), SAMPLED).to(x.device)
     generator = subject.generator("importance")
     fine = evidence.importance(subject.model, x[rows], SAMPLES, generator, progress)
@@ -67,7 +67,7 @@ def importance(subject: Subject, progress: Progress) -> Estimates:
 
 def annealing(subject: Subject, progress: Progress) -> Estimates:
     """log p(x) of all held-out images by importance sampling, corrected by annealing of some."""
-    x = subject.data.test.x
+    x = subject.test_x
     rows = spread(len(x), ANNEALED).to(x.device)
     generator = subject.generator("annealing")
     fine = evidence.annealing(

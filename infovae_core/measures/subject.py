@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.distributions import Independent
 
@@ -20,6 +20,7 @@ from infovae_core.randomness import seed_of
 Progress = Callable[[float], object]
 Estimates = dict[str, Estimate]
 
+TRAINED = 60_000  # training images that anything is measured on
 CODES = 10_000  # held-out images of which all pairs are taken
 ROUGH_SAMPLES = 16  # importance samples of every held-out image
 BLOCK = 1000  # images that pass through a network at once
@@ -52,22 +53,37 @@ class Subject:
         return torch.Generator(self.data.test.x.device).manual_seed(self.stream(purpose))
 
     @cached_property
+    def train_rows(self) -> Int[Tensor, " n"]:
+        """Which training images are looked at."""
+        return spread(len(self.data.train), TRAINED).to(self.data.train.x.device)
+
+    @cached_property
     def train_x(self) -> Float[Tensor, "n *data"]:
         """Training images; drawn once where they are rates."""
-        x = self.data.train.x
+        x = self.data.train.items(self.train_rows)
         if not self.data.dynamic:
             return x
         return torch.bernoulli(x, generator=self.generator("binary training images"))
 
+    @property
+    def train_y(self) -> Int[Tensor, " n"]:
+        """Their classes."""
+        return self.data.train.y[self.train_rows]
+
+    @cached_property
+    def test_x(self) -> Float[Tensor, "n *data"]:
+        """All held-out images."""
+        return self.data.test.items()
+
     @cached_property
     def train(self) -> Codes:
-        """Codes of all training images."""
+        """Codes of training images."""
         return self._encode(self.train_x, "training codes")
 
     @cached_property
     def test(self) -> Codes:
         """Codes of held-out images."""
-        return self._encode(self.data.test.x[spread(len(self.data.test), CODES)], "held-out codes")
+        return self._encode(self.test_x[spread(len(self.test_x), CODES)], "held-out codes")
 
     @torch.no_grad()
     def _encode(self, x: Float[Tensor, "n *data"], purpose: str) -> Codes:
@@ -82,13 +98,13 @@ class Subject:
         scale = Scale.of(self.train.q.mean)
         rows = spread(len(self.data.test), CODES)
         test = Labelled(scale(self.test.q.mean), self.data.test.y[rows])
-        return Labelled(scale(self.train.q.mean), self.data.train.y), test
+        return Labelled(scale(self.train.q.mean), self.train_y), test
 
     @cached_property
     def rough_log_px(self) -> Float[Tensor, " n"]:
         """log p(x) of every held-out image by few importance samples."""
         generator = self.generator("rough importance")
-        return evidence.importance(self.model, self.data.test.x, ROUGH_SAMPLES, generator).log_px
+        return evidence.importance(self.model, self.test_x, ROUGH_SAMPLES, generator).log_px
 
     @property
     def caveat(self) -> str:
@@ -98,7 +114,7 @@ class Subject:
     @cached_property
     def is_binary(self) -> bool:
         """Whether every pixel is 0 or 1."""
-        x = self.data.test.x
+        x = self.test_x
         return bool(((x == 0) | (x == 1)).all())
 
 
