@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 from pydantic import ValidationError
 
-from infovae_core import dispatch, knobs, metrics, options, presets, results, runs, worker
+from infovae_core import dispatch, fits, knobs, metrics, options, presets, results, runs, worker
 from infovae_core.dispatch import Claim
 from infovae_core.metrics import METRICS, Estimate
 from infovae_core.runs import Run, RunError
@@ -42,8 +42,9 @@ def main(args: Sequence[str]) -> int:
         if command.preset is not None:
             preset = presets.find(command.preset)
             tell(f"{preset.title} ({preset.source}). {preset.note}")
+        fits.check_config(command.values)
         return train_here(runs.create(command.runs, command.values))
-    except (options.UsageError, RunError) as error:
+    except (options.UsageError, RunError, fits.Misfit) as error:
         tell(f"error: {error}")
         return 2
     except ValidationError as error:  # of a stored config, of another version or a person's hand

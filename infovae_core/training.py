@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from infovae_core import estimators, networks
+from infovae_core import estimators, fits, networks
 from infovae_core.config import Knobs, RunConfig
 from infovae_core.data import Dataset, Split, spread
 from infovae_core.model import VAE, Pass
@@ -107,7 +107,11 @@ def plan(config: RunConfig, data: Dataset) -> Plan:
 
 
 def init(config: RunConfig, data: Dataset) -> State:
-    """A fresh state on the device of `data`. The model's weights do not depend on the objective."""
+    """A fresh state on the device of `data`. The model's weights do not depend on the objective.
+
+    Raises: fits.Misfit where network or likelihood do not fit the data.
+    """
+    fits.check(config.model, kind_of(data))
     device, dtype, settings = data.train.x.device, data.train.dtype, config.training
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed_of(settings.seed, "weights"))
@@ -128,6 +132,13 @@ def init(config: RunConfig, data: Dataset) -> State:
         torch.Generator(device).manual_seed(seed_of(settings.seed, "noise")),
         settings.critic_steps,
     )
+
+
+def kind_of(data: Dataset) -> fits.Items:
+    """What a network must know of the data; a few of them tell whether all are binary."""
+    some = data.train.items(slice(100))
+    binary = data.dynamic or bool(((some == 0) | (some == 1)).all())
+    return fits.Items(data.shape, binary, data.kind == "points")
 
 
 def train_step(state: State, objective: Objective, x: Tensor) -> dict[str, Tensor]:
@@ -312,6 +323,7 @@ def about(config: RunConfig, data: Dataset, state: State) -> dict:
         "quantities": quantities,
         "classes": list(data.classes),
         "kind": data.kind,
+        "pictures": "draws" if config.model.network == "pixelcnn" else "means",
         "image_shape": [*data.shape[-2:], *data.shape[:-2]],  # colours last; of points, [k]
         "latent_dim": config.model.latent_dim,
         "codes": min(CODES, len(data.test)),  # compared in a row of codes

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import family, forms, live, palette, presets, state, words
-from infovae_core import runs, worker
+from infovae_core import fits, runs, worker
 from infovae_core.config import RunConfig
 from infovae_core.objectives import OBJECTIVES
 
@@ -36,7 +36,7 @@ def ask(request: str) -> None:
 
 
 with st.sidebar:
-    form = forms.Form(RunConfig, state.FORM)
+    form = forms.Form(RunConfig, state.FORM, fits.refusals)
     presets.menu(form, state.FORM)
     form.draw("data.name", "objective")
     name = form.said("objective.name")

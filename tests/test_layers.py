@@ -14,20 +14,20 @@ CORE = (
     *("files", "measures"),
 )
 ORDER = [  # each imports only from those before it
-    ("divergences", "bounds", "likelihoods", "randomness", "runs", "sights"),
-    ("catalogue", "store"),
+    ("divergences", "distributions", "bounds", "randomness", "runs", "sights"),
+    ("catalogue", "likelihoods", "pixelcnn", "store"),
     ("model", "metrics", "intervals", "probes", "files", "sprites", "toys"),
     ("estimators", "evidence", "results", "terms"),
     ("critics", "objectives"),
     ("config", "downloads", "errors", "family"),
     ("own",),
-    ("data", "evaluation", "knobs", "networks", "presets", "studies"),
+    ("data", "evaluation", "fits", "knobs", "networks", "presets", "studies"),
     ("measures", "recorder", "training"),
     ("checkpoints", "snapshots", "information"),
 ]
 LIGHT = (  # what the web server and the shell need first
     *("runs", "catalogue", "config", "objectives", "metrics", "family", "presets", "knobs"),
-    *("store", "files", "own", "downloads", "sprites", "toys"),
+    *("fits", "store", "files", "own", "downloads", "sprites", "toys"),
     *("studies", "archive", "evaluation", "results"),
     *("dispatch", "options", "worker", "__main__"),
 )

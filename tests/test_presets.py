@@ -146,7 +146,7 @@ def test_the_tutorials_likelihood_is_the_squared_error_and_a_constant():
 )
 def test_fully_connected_layers(name, encoder, decoder, millions):
     with torch.device("meta"):  # the shapes without the weights
-        built = NETWORKS["mlp"]((28, 28), PRESETS[name].over(OTHER).model)
+        built = NETWORKS["mlp"]((28, 28), (28, 28), PRESETS[name].over(OTHER).model)
     layers = [[m for m in net if isinstance(m, torch.nn.Linear)] for net in built]
     for linear, sizes in zip(layers, (encoder, decoder), strict=True):
         assert [linear[0].in_features, *(m.out_features for m in linear)] == sizes
