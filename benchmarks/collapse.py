@@ -66,9 +66,11 @@ def main() -> None:
     """Print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--root", type=Path, default=Path("data"))
+    parser.add_argument("--data", default="mnist")
     parser.add_argument("--limit", type=int, default=6000)
     parser.add_argument("--held-out", type=int, default=2000)
     parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--batch-size", type=int, default=50)
     parser.add_argument("--channels", type=int, default=8)
     parser.add_argument("--layers", type=int, default=5)
     parser.add_argument("--latent-dim", type=int, default=10)
@@ -82,7 +84,7 @@ def main() -> None:
         config = RunConfig.model_validate(
             {
                 "data": {
-                    "name": "mnist",
+                    "name": args.data,
                     "binarize": "dynamic",
                     "limit": args.limit,
                     "root": args.root,
@@ -94,13 +96,13 @@ def main() -> None:
                     "latent_dim": args.latent_dim,
                 },
                 "objective": objective,
-                "training": {"epochs": args.epochs, "batch_size": 100},
+                "training": {"epochs": args.epochs, "batch_size": args.batch_size},
             }
         )
         images = data.load(config.data)
         few = slice(args.held_out)
         test = data.Split(images.test.items(few), images.test.y[few])
-        images = data.Dataset("mnist", images.train, test, images.classes, dynamic=True)
+        images = data.Dataset(args.data, images.train, test, images.classes, dynamic=True)
         values, arrays = train(config, images)
         if not rows:
             rows.append(arrays["originals"][:SHOWN])
