@@ -26,7 +26,10 @@ from infovae_core.runs import Run, RunError, Tail
 
 FRESH = 0.05  # seconds for which what was read of a run is shown without looking again
 KEPT = 32  # runs whose logs are kept parsed; answers and snapshots kept packed for each
-SHOWN = ("step", "steps", "epoch", "epochs", "rate", "seconds", "created", "device", "error")
+SHOWN = (
+    *("step", "steps", "epoch", "epochs", "rate", "seconds"),
+    *("created", "device", "error", "preparing"),
+)
 FOREVER = "public, max-age=31536000, immutable"
 STATIC = {
     name: Path(__file__).parent / name / "static"

@@ -71,7 +71,7 @@ def train_here(run: Run) -> int:
             claim = wait_for_turn(run, writer)
             if claim is not None:
                 with claim, closing(Bar() if sys.stderr.isatty() else Lines()) as watch:
-                    ending = worker.work(run, watch)
+                    ending = worker.work(run, watch, watch.prepare)
     except KeyboardInterrupt:  # while it waited or loaded; training itself ends in good order
         run.request("stop")
     if ending == "failed":
@@ -146,12 +146,25 @@ class Bar:
 
     def __init__(self) -> None:
         self.bar: tqdm | None = None
+        self.preparing: tqdm | None = None
         self.losses: dict[str, float] = {}
+
+    def prepare(self, done: int, of: int, what: str) -> None:
+        """Show how far the data are prepared."""
+        from tqdm import tqdm
+
+        if self.preparing is None:
+            self.preparing = tqdm(leave=False)
+        if (of or None, what) != (self.preparing.total, self.preparing.desc):
+            self.preparing.reset(of or None)
+            self.preparing.set_description_str(what, refresh=False)
+        self.preparing.update(done - self.preparing.n)
 
     def __call__(self, report: Report, plan: Plan) -> None:
         from tqdm import tqdm
 
         if self.bar is None:
+            self.close()
             total, done = (n * plan.batch_size for n in (plan.steps, report.state.step - 1))
             self.bar = tqdm(total=total, initial=done, unit=" images", unit_scale=True)
         if report.rows:
@@ -164,8 +177,9 @@ class Bar:
 
     def close(self) -> None:
         """Leave the bar as it is and go on below it."""
-        if self.bar is not None:
-            self.bar.close()
+        for bar in (self.preparing, self.bar):
+            if bar is not None:
+                bar.close()
 
 
 def totals(report: Report) -> dict[str, float]:
@@ -187,6 +201,13 @@ class Lines:
     def __init__(self) -> None:
         self.losses: dict[str, float] = {}
         self.next = 0.0
+        self.what = ""
+
+    def prepare(self, done: int, of: int, what: str) -> None:
+        """Say what is done to the data."""
+        if what != self.what:
+            self.what = what
+            tell(what)
 
     def __call__(self, report: Report, plan: Plan) -> None:
         self.losses |= totals(report)

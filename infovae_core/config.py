@@ -39,6 +39,7 @@ class DataConfig(Record):
         title="Data set",
         description=f"{'; '.join(f'{name}: {known.help}' for name, known in SETS.items())}. "
         "What is not made here is downloaded on first use.",
+        json_schema_extra={"called": {name: known.title for name, known in SETS.items()}},
     )
     path: Path | None = Field(
         None,

@@ -30,9 +30,9 @@ def take(state: State, data: Dataset, before: Mapping[str, np.ndarray] | None = 
     Arrays: mean and std f32 [n, d] of q(z|x); label i16 [n]; split u8 [n], 0 train and 1 test;
     index i32 [n] within the split; originals and reconstructions u8 [k, h, w(, c)] of the same
     held-out images each time; samples u8 [m, h, w(, c)], decoded from the same prior draws each
-    time, or for points the three as f32 [k, n]; for d > 2 also center f32 [d] and plane f32 [d, 2],
-    the codes' principal plane, turned to agree with the snapshot `before`; and those of `overlay`.
-    Decoded images are those of `distributions.picture`.
+        time; of points these three as they are, f32 [k, n]; for d > 2 also center f32 [d] and plane
+    f32 [d, 2], the codes' principal plane, turned to agree with the snapshot `before`; and those of
+    `overlay`. Decoded images are those of `distributions.picture`.
     """
     model = state.model
     first = slice(POINTS)

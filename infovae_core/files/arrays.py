@@ -278,7 +278,9 @@ def labels_of(
                 f"{' × '.join(map(str, array.shape))} in {name}; make them as many"
             )
         if array.dtype.kind not in "buifU":
-            raise DataError(f"labels must be numbers or names, got {array.dtype} in {name}")
+            raise DataError(
+                f"labels must be numbers or names, got {array.dtype} in {name}; convert them"
+            )
         if array.dtype.kind == "f":
             whole = np.isfinite(array)
             if not (whole.all() and (array == array.round()).all()):

@@ -172,6 +172,9 @@ def decoded(data: bytes, name: str, size: int | None, grey: bool) -> np.ndarray:
 def fitted(image: Image.Image, size: int | None) -> np.ndarray:
     """The middle square of an image in so many pixels, or the whole as it is; colours first."""
     if size is not None and image.size != (size, size):
-        image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
+        side, (wide, high) = min(image.size), image.size
+        left, top = (wide - side) // 2, (high - side) // 2
+        middle = image.crop((left, top, left + side, top + side))  # so that no edge shines in
+        image = middle.resize((size, size), Image.Resampling.BICUBIC)
     pixels = np.array(image)
     return pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
