@@ -13,6 +13,7 @@ from infovae_core.likelihoods import LIKELIHOODS
 from infovae_core.model import VAE, dense
 from infovae_core.pixelcnn import PixelCNN
 
+DENSE = 1024  # units between the convolutions and the code of InfoVAE's CNN
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh}
 
 Shape = tuple[int, ...]
@@ -55,14 +56,14 @@ def cnn_infovae(shape: Shape, output: Shape, config: ModelConfig) -> Pair:
         nn.Conv2d(64, 128, 4, 2, 1),
         leaky(),
         nn.Flatten(),
-        nn.Linear(math.prod(small), 1024),
+        nn.Linear(math.prod(small), DENSE),
         leaky(),
-        nn.Linear(1024, 2 * d),
+        nn.Linear(DENSE, 2 * d),
     )
     decoder = nn.Sequential(
-        nn.Linear(d, 1024),
+        nn.Linear(d, DENSE),
         nn.ReLU(),
-        nn.Linear(1024, math.prod(small)),
+        nn.Linear(DENSE, math.prod(small)),
         nn.ReLU(),
         Reshape(small),
         nn.ConvTranspose2d(128, 64, 4, 2, 1),

@@ -6,7 +6,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from infovae_core import catalogue, fits, training
+from infovae_core import catalogue, fits, networks, training
 from infovae_core.catalogue import SETS
 from infovae_core.config import ModelConfig, RunConfig
 from infovae_core.data import Dataset, Split
@@ -168,7 +168,7 @@ def test_a_network_narrows_the_likelihoods():
 # Whatever is offered trains
 
 
-def stand_in(items, count=24):
+def stand_in(items, count=4):
     """Data of that shape; every value of the kind's is there."""
     generator = torch.Generator().manual_seed(0)
     x = torch.rand(count, *items.shape, generator=generator, dtype=torch.float32)
@@ -177,40 +177,43 @@ def stand_in(items, count=24):
     return Dataset("stand-in", split, split, ("a", "b"), kind="points" if items.real else "images")
 
 
-KINDS = {
-    Items.of(known, binarize)
-    for name, known in SETS.items()
-    if name != "files"
-    for binarize in ("none", "threshold")
-    if binarize == "none" or known.kind == "images"
-}
-OFFERED = [
-    (items, network)
-    for items in sorted(KINDS)
-    for network in NETWORKS
-    if why_not_network(network, items) is None
-]
+def offered():
+    """Every network and likelihood on every shape, once: binary images are grey ones, too."""
+    known = [about for name, about in SETS.items() if name != "files"]
+    kinds = [Items.of(about) for about in known]
+    kinds += [Items.of(about, "threshold") for about in known if about.kind == "images"]
+    cases = {}
+    for items in kinds:
+        for network in NETWORKS:
+            if why_not_network(network, items) is None:
+                fitting = [n for n in LIKELIHOODS if not why_not_likelihood(n, items, network)]
+                for likelihood in fitting:
+                    cases.setdefault((items.shape, network, likelihood), items)
+    return cases
 
 
-@pytest.mark.parametrize(("items", "network"), OFFERED, ids=str)
-def test_everything_that_is_offered_trains_fifty_steps(items, network):
-    data = stand_in(items)
+OFFERED = offered()
+
+
+@pytest.mark.parametrize(("shape", "network"), dict.fromkeys(key[:2] for key in OFFERED), ids=str)
+def test_everything_that_is_offered_trains_fifty_steps(shape, network, monkeypatch):
+    monkeypatch.setattr(networks, "DENSE", 32)  # of 13 million weights most are in this layer
     for likelihood in LIKELIHOODS:
-        if why_not_likelihood(likelihood, items, network) is not None:
+        items = OFFERED.get((shape, network, likelihood))
+        if items is None:
             continue
+        data = stand_in(items)
         config = RunConfig.model_validate(
             {
                 "model": {"network": network, "likelihood": likelihood, "widths": [16]},
                 "objective": {"name": "VAE"},
-                "training": {"learning_rate": 3e-4},
             }
         )
         state = training.init(config, data)
         before = training.evaluate(state, data.test)["distortion"]
         for step in range(50):
-            training.train_step(
-                state, state.objective, data.train.items(slice(step % 12, None, 12))
-            )
+            rows = slice(step % 2, None, 2)
+            training.train_step(state, state.objective, data.train.items(rows))
         after = training.evaluate(state, data.test)["distortion"]
         assert math.isfinite(after), likelihood
         assert after < before, likelihood
