@@ -74,7 +74,7 @@ def read_npy(data: bytes, name: str) -> np.ndarray:
         headers = np.lib.format
         read = {(1, 0): headers.read_array_header_1_0, (2, 0): headers.read_array_header_2_0}
         shape, fortran, dtype = read[version](file)
-    except (ValueError, KeyError, EOFError) as error:
+    except Exception as error:  # numpy has one for each way in which a header is broken
         raise DataError(
             f"{name} must be an array as numpy.save writes it, got a file that is none ({error}); "
             "save it again"
@@ -126,7 +126,7 @@ def shaped(
 ) -> np.ndarray:
     """Bytes as an array, exactly as many as its shape needs."""
     needed = math.prod(shape) * dtype.itemsize  # Python's integers: no header overflows them
-    if len(data) != needed or not needed:
+    if len(data) != needed or not needed or min(shape, default=1) < 1:
         values = " × ".join(map(str, shape))
         raise DataError(
             f"{name} must be whole and not empty: {needed:,} bytes for {values} values, got "
