@@ -221,7 +221,7 @@ def test_the_split_is_fair_and_always_the_same(seed):
 
 
 def test_the_first_so_many_of_sorted_files_are_a_fair_sample(tmp_path):
-    np.savez(tmp_path / "x.npz", x=formats.noise(600, 4, 4), y=np.sort(np.arange(30) % 3))
+    np.savez(tmp_path / "x.npz", x=formats.noise(600, 4, 4), y=np.sort(np.arange(600) % 3))
     some = data.load(config(tmp_path / "x.npz", limit=150))
     assert (torch.bincount(some.train.y) - 50).abs().max() < 20
     whole = data.load(config(tmp_path / "x.npz"))
@@ -546,6 +546,9 @@ def test_what_was_decoded_for_an_upload_is_found_again(tmp_path, monkeypatch):
 # Whatever else may be wrong.
 
 
+ATTEMPTS = 30  # at damaging each file
+
+
 def whole_files():
     """A sound file of each format, by its name."""
     named, _ = formats.pictures(each=6)
@@ -568,7 +571,7 @@ def test_however_a_file_is_damaged_it_is_read_or_refused(name, tmp_path):
     random = np.random.default_rng(0)
     others = {f"{i}.png": png(x) for i, x in enumerate(X)} if pictures.is_picture(name) else {}
     said = []
-    for attempt in range(30):
+    for attempt in range(ATTEMPTS):
         damaged = bytearray(whole)
         for place in random.integers(0, len(whole), random.integers(1, 9)):
             damaged[place] = random.integers(256)

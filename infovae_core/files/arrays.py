@@ -7,7 +7,6 @@ import io
 import math
 import re
 import struct
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
@@ -108,7 +107,7 @@ def unpacked(data: bytes, name: str) -> bytes:
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
             found = file.read(trees.BYTES + 1)
-    except (OSError, EOFError, zlib.error) as error:
+    except Exception as error:
         raise DataError(
             f"{name} must be a whole gzip file, got one that cannot be unpacked ({error}); fetch "
             "it again"
