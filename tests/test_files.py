@@ -526,6 +526,17 @@ def test_an_upload_is_kept_once_it_is_sound(tmp_path):
     assert set(own.uploads(tmp_path)) == {chosen.path, other.path}
 
 
+@pytest.mark.parametrize(
+    "name", ["..", "../..", ".", "", "a/..", "/etc/passwd", "..\\..\\x", "\0", "é" * 300, "x\ny"]
+)
+def test_no_name_leads_an_upload_out_of_its_folder(name, tmp_path):
+    with pytest.raises(DataError, match="your own data must be"):  # for it is no .npy
+        own.upload(tmp_path / "data", name, npy(X), None, False)
+    chosen = own.upload(tmp_path / "data", f"{name}x.npy", npy(X), None, False)
+    assert chosen.path.parent.parent == tmp_path / "data" / "own"
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
 def test_a_bad_upload_leaves_everything_as_it_was(tmp_path):
     good = own.upload(tmp_path, "x.npy", npy(X), None, False)
     before = sorted(tmp_path.rglob("*"))
