@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 from pydantic import ValidationError
 
-from infovae_core import dispatch, fits, knobs, metrics, options, presets, results, runs, worker
+from infovae_core import (
+    catalogue,
+    dispatch,
+    fits,
+    knobs,
+    metrics,
+    options,
+    presets,
+    results,
+    runs,
+    worker,
+)
 from infovae_core.dispatch import Claim
 from infovae_core.metrics import METRICS, Estimate
 from infovae_core.runs import Run, RunError
@@ -241,8 +252,9 @@ def print_table(root: Path) -> None:
 def setting(run: Run, part: str) -> str:
     """The name of a run's objective, or of its data."""
     try:
-        return str(run.config[part]["name"])
-    except (RunError, KeyError, TypeError):
+        record = run.config[part]
+        return catalogue.called(record) if part == "data" else str(record["name"])
+    except (RunError, KeyError, TypeError, AttributeError):
         return "?"
 
 

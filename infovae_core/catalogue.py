@@ -5,13 +5,17 @@ Importing this module needs the standard library only.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from infovae_core.config import DataConfig
 
-HELD_OUT = 1 / 6  # of a person's own files, where they do not say themselves what is held out
+# Of a person's own files:
+HELD_OUT = 1 / 6  # where they do not say themselves what is held out
+IMAGES, ENOUGH = 400_000, (5, 500)  # to be seen in all, in so few epochs and so many
 
 
 class DataError(ValueError):
@@ -31,7 +35,7 @@ class About:
     shape: tuple[int, ...]  # of one item
     train: int  # items to train on
     test: int  # items held out
-    epochs: int  # enough for a readable latent plane
+    epochs: int  # enough for a readable latent plane; 0 where that depends on how many there are
     kind: Literal["images", "points"] = "images"
     values: Literal["grey", "colour", "binary", "real"] = "grey"
     classes: tuple[str, ...] = ()  # none where nothing is known of the items
@@ -54,7 +58,15 @@ def about(config: DataConfig) -> About:
         from infovae_core import own
 
         known = own.about(config)
-    return replace(known, train=min(known.train, config.limit or known.train))
+    train = min(known.train, config.limit or known.train)
+    few, many = ENOUGH
+    return replace(known, train=train, epochs=known.epochs or min(max(IMAGES // train, few), many))
+
+
+def called(data: Mapping[str, object]) -> str:
+    """A short name for the data of a stored config, which another version may have written."""
+    name, path = str(data.get("name", "")), data.get("path")
+    return PurePath(str(path)).name if name == "files" and path else name
 
 
 DIGITS = tuple(str(i) for i in range(10))
@@ -200,6 +212,6 @@ SETS: dict[str, About] = {
         shape=(),
         train=0,
         test=0,
-        epochs=50,
+        epochs=0,
     ),
 }

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from infovae_core.catalogue import SETS
+from infovae_core.catalogue import SETS, about
 from infovae_core.objectives import OBJECTIVES, InfoVAE
 
 AnyObjective = Annotated[Union[tuple(OBJECTIVES.values())], Field(discriminator="name")]  # noqa: UP007
@@ -363,8 +363,11 @@ class RunConfig(Record):
 
     @property
     def epochs(self) -> int:
-        """Passes over the training set: as asked, or as many as suit the data set."""
-        return self.training.epochs or SETS[self.data.name].epochs
+        """Passes over the training set: as asked, or as many as suit the data set.
+
+        Raises: DataError where these are files that cannot be used.
+        """
+        return self.training.epochs or about(self.data).epochs
 
     @property
     def knobs(self) -> Knobs:

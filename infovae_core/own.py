@@ -25,6 +25,7 @@ from infovae_core.store import Arrays, Progress, Shelf, quiet
 
 FOLDER = "own"  # in the folder of the data
 LEAST = 10  # images
+NAME = 80  # characters that are kept of a name, the last
 BLOCK = 256  # images decoded between two looks at the progress
 
 
@@ -134,7 +135,8 @@ def upload(
 
     Raises: DataError; then everything is as it was.
     """
-    name = Path(name.replace("\\", "/")).name or "upload"
+    name = re.sub(r"[\x00-\x1f]", "", name.replace("\\", "/").rpartition("/")[2])
+    name = name.lstrip(".")[-NAME:] or "upload"
     digest = hashlib.blake2b(data, digest_size=8).hexdigest()
     place = root / FOLDER / f"{slug(Path(name).stem)}-{digest}"
     config = DataConfig(name="files", path=place / name, size=size, grey=grey, root=root)

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 from pydantic import BaseModel, ValidationError
 
@@ -131,7 +132,12 @@ def test_knobs_do_not_lead_to_another_run(sections):
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_epochs_left_out_suit_the_data_set(name):
-    config = RunConfig.model_validate({"data": {"name": name, "path": "images"}})
+def test_epochs_left_out_suit_the_data_set(name, tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((1200, 8, 8), np.uint8))
+    data = {"name": name, "path": tmp_path / "x.npy", "root": tmp_path}
+    config = RunConfig.model_validate({"data": data})
+    if name == "files":
+        assert config.epochs == 400
+        assert RunConfig(data=data | {"limit": 500}).epochs == 500
     assert config.training.epochs is None
     assert config.epochs > 1

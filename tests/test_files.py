@@ -322,6 +322,7 @@ BAD_FILES = {
         "cut off": (npy(X)[:-1], "whole and not empty: 600 bytes for 20 × 6 × 5 values, got 599"),
         "too long": (npy(X) + b"1", "got 601"),
         "lies about its size": (header((10**9, 10**9, 10**9)), "whole and not empty"),
+        "less than no rows": (header((-20, -6, 5)) + X.tobytes(), "whole and not empty"),
         "code for a header": (header("__import__('os').abort()"), "as numpy.save writes it"),
     },
     "x.npz": {"no zip": (b"PK\3\4 not a zip", "whole zip archive")},
@@ -525,6 +526,17 @@ def test_an_upload_is_kept_once_it_is_sound(tmp_path):
     assert set(own.uploads(tmp_path)) == {chosen.path, other.path}
 
 
+@pytest.mark.parametrize(
+    "name", ["..", "../..", ".", "", "a/..", "/etc/passwd", "..\\..\\x", "\0", "é" * 300, "x\ny"]
+)
+def test_no_name_leads_an_upload_out_of_its_folder(name, tmp_path):
+    with pytest.raises(DataError, match="your own data must be"):  # for it is no .npy
+        own.upload(tmp_path / "data", name, npy(X), None, False)
+    chosen = own.upload(tmp_path / "data", f"{name}x.npy", npy(X), None, False)
+    assert chosen.path.parent.parent == tmp_path / "data" / "own"
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
 def test_a_bad_upload_leaves_everything_as_it_was(tmp_path):
     good = own.upload(tmp_path, "x.npy", npy(X), None, False)
     before = sorted(tmp_path.rglob("*"))
@@ -540,3 +552,49 @@ def test_what_was_decoded_for_an_upload_is_found_again(tmp_path, monkeypatch):
     chosen = own.upload(tmp_path, "x.npy", npy(X), None, False)
     monkeypatch.setattr(files, "find", lambda *_: pytest.fail("decoded again"))
     assert len(data.load(chosen).train) == 17
+
+
+# Whatever else may be wrong.
+
+
+ATTEMPTS = 30  # at damaging each file
+
+
+def whole_files():
+    """A sound file of each format, by its name."""
+    named, _ = formats.pictures(each=6)
+    zipped, npz = io.BytesIO(), io.BytesIO()
+    formats.write_zip(zipped, named)
+    np.savez_compressed(npz, x=X, y=LABELS)
+    images = {f"x.{kind.lower()}": saved(Image.fromarray(X[0]), kind) for kind in pictures.FORMATS}
+    return images | {
+        "x.zip": zipped.getvalue(),
+        "x.npz": npz.getvalue(),
+        "x.npy": npy(X),
+        "x.idx": idx(X),
+        "x-idx3-ubyte.gz": gzip.compress(idx(X)),
+    }
+
+
+@pytest.mark.parametrize("name", whole_files())
+def test_however_a_file_is_damaged_it_is_read_or_refused(name, tmp_path):
+    whole = whole_files()[name]
+    random = np.random.default_rng(0)
+    others = {f"{i}.png": png(x) for i, x in enumerate(X)} if pictures.is_picture(name) else {}
+    said = []
+    for attempt in range(ATTEMPTS):
+        damaged = bytearray(whole)
+        for place in random.integers(0, len(whole), random.integers(1, 9)):
+            damaged[place] = random.integers(256)
+        if attempt % 4 == 0:
+            del damaged[random.integers(len(damaged)) :]
+        folder = tmp_path / str(attempt)
+        formats.write_folder(folder, others | {name: bytes(damaged)})
+        path = folder if others else folder / name
+        try:
+            source = files.find(path, 8, True)
+            source.decode(range(len(source)))
+        except DataError as error:
+            said.append(str(error))
+    assert len(said) > 5
+    assert all(re.search(r"must .*, got .*; ", text, re.DOTALL) for text in said)

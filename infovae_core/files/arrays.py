@@ -7,7 +7,6 @@ import io
 import math
 import re
 import struct
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
@@ -74,7 +73,7 @@ def read_npy(data: bytes, name: str) -> np.ndarray:
         headers = np.lib.format
         read = {(1, 0): headers.read_array_header_1_0, (2, 0): headers.read_array_header_2_0}
         shape, fortran, dtype = read[version](file)
-    except (ValueError, KeyError, EOFError) as error:
+    except Exception as error:  # numpy has one for each way in which a header is broken
         raise DataError(
             f"{name} must be an array as numpy.save writes it, got a file that is none ({error}); "
             "save it again"
@@ -108,7 +107,7 @@ def unpacked(data: bytes, name: str) -> bytes:
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
             found = file.read(trees.BYTES + 1)
-    except (OSError, EOFError, zlib.error) as error:
+    except Exception as error:
         raise DataError(
             f"{name} must be a whole gzip file, got one that cannot be unpacked ({error}); fetch "
             "it again"
@@ -126,7 +125,7 @@ def shaped(
 ) -> np.ndarray:
     """Bytes as an array, exactly as many as its shape needs."""
     needed = math.prod(shape) * dtype.itemsize  # Python's integers: no header overflows them
-    if len(data) != needed or not needed:
+    if len(data) != needed or not needed or min(shape, default=1) < 1:
         values = " × ".join(map(str, shape))
         raise DataError(
             f"{name} must be whole and not empty: {needed:,} bytes for {values} values, got "

@@ -30,8 +30,6 @@ ASIDE = {"val", "valid", "validation"}  # neither trained on nor reported
 EVERY = 200  # images between two reports of progress
 ORIENTATION = 0x0112  # how a camera was held; from 5 on, on its side
 
-Threads = ThreadPoolExecutor
-
 
 class Header(NamedTuple):
     """What an image file says of itself."""
@@ -73,7 +71,7 @@ def find(tree: Tree, names: list[str], size: int | None, grey: bool, progress: P
 
     def decode(rows: Sequence[int]) -> np.ndarray:
         chosen = [names[row] for row in rows]
-        with Threads(min(8, os.cpu_count() or 1)) as pool:
+        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
             jobs = [pool.submit(decoded, tree.read(name), name, size, grey) for name in chosen]
             return np.stack([job.result() for job in jobs])
 

@@ -7,7 +7,6 @@ import os
 import re
 import stat
 import zipfile
-import zlib
 from abc import ABC, abstractmethod
 from pathlib import Path, PurePosixPath
 
@@ -74,7 +73,7 @@ class Zip(Tree):
     def __init__(self, file: Path | bytes, title: str) -> None:
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(file) if isinstance(file, bytes) else file)
-        except (OSError, zipfile.BadZipFile, ValueError) as error:
+        except Exception as error:  # zipfile has one for each way in which a file is broken
             raise DataError(
                 f"{title} must be a whole zip archive, got a file that is none ({error}); pack it "
                 "again"
@@ -89,14 +88,7 @@ class Zip(Tree):
         try:
             with self._zip.open(self._entries[name]) as file:
                 return file.read(most)
-        except (
-            OSError,
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            RuntimeError,
-            ValueError,
-        ) as error:
+        except Exception as error:
             raise DataError(
                 f"the entries of {self.title} must be whole, got {name} that cannot be unpacked "
                 f"({error}); pack it again, without a password"
