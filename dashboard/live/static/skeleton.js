@@ -66,6 +66,9 @@ const KEY = `
 
 const RESET = `<button type="button" class="tool reset" disabled>Show all</button>`;
 const STAMP = `<span class="stamp"></span>`;
+/** Where images are drawn pixel by pixel there is no mean to show. */
+const DRAWS = `<span class="draws" title="One draw from p(x|z) each, all with the same noise: what
+differs between two images comes from the code." hidden>drawn with one noise</span>`;
 
 export const SKELETON = `
   <div class="strip">
@@ -101,7 +104,7 @@ export const SKELETON = `
        ${KEY}<p class="hint" hidden></p><div class="tip" aria-hidden="true" hidden></div>`,
       '<div class="legend" role="group" aria-label="Codes shown"></div>',
     )}
-    ${panel("pairs", "Unseen digits, and what comes back", STAMP, canvas("Reconstructions"))}
-    ${panel("samples", "New digits, drawn from the prior", STAMP, canvas("Samples"))}
+    ${panel("pairs", "Unseen digits, and what comes back", DRAWS + STAMP, canvas("Reconstructions"))}
+    ${panel("samples", "New digits, drawn from the prior", DRAWS + STAMP, canvas("Samples"))}
   </div>
   <div class="announcer" aria-live="polite"></div>`;
