@@ -127,13 +127,14 @@ class Form(Generic[Model]):
         asked, instead = st.session_state.get(self._replaced(leaf), (None, None))
         if asked in refused and self._values[leaf.path] == instead:
             called, other = leaf.options[asked], leaf.options[instead]
-            text = f"{other} it is now, for {called} {refused[asked]}."
+            text = f"{other} instead of {called}: {refused[asked]}."
             st.markdown(f":small[:orange[:material/swap_horiz: {plain(text)}]]")
         alike: dict[str, list[str]] = {}
         for option, reason in refused.items():
             alike.setdefault(reason, []).append(leaf.options[option])
-        for reason, names in alike.items():
-            st.markdown(f":small[:gray[Not {plain(', '.join(names))}: {plain(reason)}.]]")
+        lines = [f"{', '.join(names)}: {reason}." for reason, names in alike.items()]
+        if lines:
+            st.caption("  \n".join(["Not offered here:", *map(plain, lines)]))
 
     def _validate(self, node: Node) -> Any:
         """The instance of a node; where there is none, what is wrong is among the errors."""

@@ -197,9 +197,9 @@ class ModelConfig(Record):
             "called": {
                 "bernoulli": "Bernoulli",
                 "continuous_bernoulli": "continuous Bernoulli",
-                "gaussian": "Gaussian, fixed σ",
-                "gaussian_shared": "Gaussian, learned σ",
-                "gaussian_learned": "Gaussian, σ per value",
+                "gaussian": "Gaussian (fixed σ)",
+                "gaussian_shared": "Gaussian (learned σ)",
+                "gaussian_learned": "Gaussian (σ per value)",
                 "logistic": "discretised logistic",
                 "logistic_mixture": "logistic mixture",
             }

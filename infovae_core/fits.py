@@ -43,7 +43,7 @@ def why_not_network(name: str, items: Items) -> str | None:
     if name == "mlp":
         return None
     if items.real or len(items.shape) < 2:
-        return "is for images"
+        return "needs images"
     least, sides = LEAST[name], items.shape[-2:]
     if min(sides) < least:
         return f"needs images of at least {least} × {least} pixels"
@@ -51,7 +51,7 @@ def why_not_network(name: str, items: Items) -> str | None:
         if any(side % 4 for side in sides):
             return "needs sides that are multiples of 4, for it halves them twice"
         if max(sides) > LARGEST:
-            return f"is for images of up to {LARGEST} × {LARGEST} pixels"
+            return f"needs images of up to {LARGEST} × {LARGEST} pixels"
     if name == "pixelcnn":
         if len(items.shape) > 2:
             return "draws images of one channel"
@@ -66,7 +66,7 @@ LEAST = {"cnn_infovae": 8, "cnn_infomax": 16, "cnn_cifar": 32, "cnn_celeba": 32,
 def why_not_likelihood(name: str, items: Items, network: str = "mlp") -> str | None:
     """What keeps a likelihood from the data or from the network; None where nothing does."""
     if network == "pixelcnn" and name != "bernoulli":
-        return "is not what the PixelCNN draws pixels from, which is a Bernoulli"
+        return "the PixelCNN draws each pixel from a Bernoulli"
     if name.startswith("gaussian"):
         return None
     if items.real:
@@ -75,7 +75,7 @@ def why_not_likelihood(name: str, items: Items, network: str = "mlp") -> str | N
         return None
     if items.binary:
         return (
-            f"is for {'grey levels' if name.startswith('log') else 'grey values'}, not for 0 and 1"
+            f"needs grey {'levels' if name.startswith('log') else 'values'}, got 0 and 1 only"
         )
     channels = math.prod(items.shape[:-2])
     if name == "logistic_mixture" and (len(items.shape) < 2 or channels not in (1, 3)):
@@ -91,7 +91,7 @@ def check(model: ModelConfig, items: Items) -> None:
         if reason is not None:
             fitting = [option for option in options(name) if why_not(option) is None]
             raise Misfit(
-                f"the {what} must fit the data, got {chosen} for {items}: it {reason}; set "
+                f"the {what} must fit the data, got {chosen} for {items}: {reason}; set "
                 f"model.{name} to {' or '.join(fitting)}"
             )
 

@@ -147,6 +147,7 @@ def test_help_shows_every_field_with_its_text(name, capsys):
     ("words", "names", "remedy"),
     [
         ("train --training.epochs 0", "training.epochs", "greater than or equal to 1, got 0"),
+        ("train --model.network pixelcnn", "network must fit the data", "set model.network to mlp"),
         ("train --training.epochs many", "--training.epochs", "--help"),
         ("train --training.epochs", "--training.epochs", "--help"),
         ("train --training.epocs 3", "--training.epocs", "did you mean --training.epochs?"),

@@ -67,12 +67,12 @@ def test_what_does_not_fit_is_refused_with_what_does():
     with pytest.raises(fits.Misfit) as error:
         fits.check(ModelConfig(network="cnn_celeba"), DIGIT)
     assert str(error.value) == (
-        "the network must fit the data, got cnn_celeba for images of 28 × 28: it needs images of "
-        "at least 32 × 32 pixels; set model.network to mlp or cnn_infovae or cnn_infomax"
+        "the network must fit the data, got cnn_celeba for images of 28 × 28: needs images of at "
+        "least 32 × 32 pixels; set model.network to mlp or cnn_infovae or cnn_infomax"
     )
-    with pytest.raises(fits.Misfit, match="got logistic for binary images of 28 × 28: it is for"):
+    with pytest.raises(fits.Misfit, match="got logistic for binary images of 28 × 28: needs grey levels"):
         fits.check(ModelConfig(likelihood="logistic"), BINARY)
-    with pytest.raises(fits.Misfit, match="got bernoulli for points of 2 numbers: it needs values"):
+    with pytest.raises(fits.Misfit, match="got bernoulli for points of 2 numbers: needs values"):
         fits.check(ModelConfig(), POINTS)
 
 
@@ -129,19 +129,21 @@ def model_of(app):
 
 
 def said(app):
-    return [m.value for m in app.markdown]
+    return [part.value for part in (*app.markdown, *app.caption)]
 
 
 def test_the_form_offers_what_fits_and_says_why_the_rest_does_not():
     app = opened()
     assert widget(app, "model.network").options == ["MLP", "CNN of InfoVAE"]
-    assert any(
-        "Not CNN for CIFAR, CNN for CelebA: needs images of at least 32" in m for m in said(app)
-    )
-    assert any("Not PixelCNN: draws binary images" in m for m in said(app))
+    for reason in (
+        "Not offered here:",
+        "CNN for CIFAR, CNN for CelebA: needs images of at least 32",
+        "PixelCNN: draws binary images",
+    ):
+        assert any(reason in m for m in said(app)), reason
     app = widget(app, "data.binarize").set_value("dynamic").run()
     assert "PixelCNN" in widget(app, "model.network").options
-    assert any("Not continuous Bernoulli" in m for m in said(app))
+    assert any("continuous Bernoulli: needs grey values" in m for m in said(app))
 
 
 def test_what_no_longer_fits_gives_way_and_that_is_said():
@@ -149,12 +151,12 @@ def test_what_no_longer_fits_gives_way_and_that_is_said():
     assert model_of(app).network == "cnn_infovae"
     app = widget(app, "data.name").set_value("mixture").run()
     assert (model_of(app).network, model_of(app).likelihood) == ("mlp", "gaussian")
-    assert any("MLP it is now, for CNN of InfoVAE is for images" in m for m in said(app))
-    assert any("discretised logistic needs values from 0 to 1" in m for m in said(app))
+    assert any("MLP instead of CNN of InfoVAE: needs images" in m for m in said(app))
+    assert any("instead of discretised logistic: needs values from 0 to 1" in m for m in said(app))
     app.run()
-    assert any("MLP it is now" in m for m in said(app))
+    assert any("MLP instead of" in m for m in said(app))
     app = widget(app, "data.name").set_value("digits").run()
-    assert not any("it is now" in m for m in said(app))
+    assert not any("instead of" in m for m in said(app))
     assert model_of(app).network == "mlp"
 
 

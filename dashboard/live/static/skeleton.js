@@ -68,7 +68,7 @@ const RESET = `<button type="button" class="tool reset" disabled>Show all</butto
 const STAMP = `<span class="stamp"></span>`;
 /** Where images are drawn pixel by pixel there is no mean to show. */
 const DRAWS = `<span class="draws" title="One draw from p(x|z) each, all with the same noise: what
-differs between two images comes from the code." hidden>drawn with one noise</span>`;
+differs between two images comes from the code." hidden>same noise</span>`;
 
 export const SKELETON = `
   <div class="strip">
