@@ -74,9 +74,7 @@ def why_not_likelihood(name: str, items: Items, network: str = "mlp") -> str | N
     if name == "bernoulli":
         return None
     if items.binary:
-        return (
-            f"needs grey {'levels' if name.startswith('log') else 'values'}, got 0 and 1 only"
-        )
+        return f"needs grey {'levels' if name.startswith('log') else 'values'}, got 0 and 1 only"
     channels = math.prod(items.shape[:-2])
     if name == "logistic_mixture" and (len(items.shape) < 2 or channels not in (1, 3)):
         return "needs images in grey or of three colours"

@@ -47,21 +47,9 @@ def cnn_infovae(shape: Shape, output: Shape, config: ModelConfig) -> Pair:
 
     LeakyReLU 0.1 in the encoder, ReLU in the decoder, Xavier's initial weights.
     """
-    (height, width), c = (side // 4 for side in shape[-2:]), channels(shape)
-    small, d, leaky = (128, height, width), config.latent_dim, partial(nn.LeakyReLU, 0.1)
-    encoder = nn.Sequential(
-        Reshape((c, *shape[-2:])),
-        nn.Conv2d(c, 64, 4, 2, 1),
-        leaky(),
-        nn.Conv2d(64, 128, 4, 2, 1),
-        leaky(),
-        nn.Flatten(),
-        nn.Linear(math.prod(small), DENSE),
-        leaky(),
-        nn.Linear(DENSE, 2 * d),
-    )
+    small = (128, shape[-2] // 4, shape[-1] // 4)
     decoder = nn.Sequential(
-        nn.Linear(d, DENSE),
+        nn.Linear(config.latent_dim, DENSE),
         nn.ReLU(),
         nn.Linear(DENSE, math.prod(small)),
         nn.ReLU(),
@@ -71,9 +59,26 @@ def cnn_infovae(shape: Shape, output: Shape, config: ModelConfig) -> Pair:
         nn.ConvTranspose2d(64, channels(output), 4, 2, 1),
         Reshape(output),
     )
-    initialise(encoder, nn.init.xavier_uniform_)
     initialise(decoder, nn.init.xavier_uniform_)
-    return encoder, decoder
+    return halving(shape, config.latent_dim), decoder
+
+
+def halving(shape: Shape, d: int) -> nn.Module:
+    """The encoder of InfoVAE's CNN."""
+    c, leaky = channels(shape), partial(nn.LeakyReLU, 0.1)
+    encoder = nn.Sequential(
+        Reshape((c, *shape[-2:])),
+        nn.Conv2d(c, 64, 4, 2, 1),
+        leaky(),
+        nn.Conv2d(64, 128, 4, 2, 1),
+        leaky(),
+        nn.Flatten(),
+        nn.Linear(128 * (shape[-2] // 4) * (shape[-1] // 4), DENSE),
+        leaky(),
+        nn.Linear(DENSE, 2 * d),
+    )
+    initialise(encoder, nn.init.xavier_uniform_)
+    return encoder
 
 
 def cnn_infomax(shape: Shape, output: Shape, config: ModelConfig) -> Pair:
@@ -98,10 +103,9 @@ def cnn_celeba(shape: Shape, output: Shape, config: ModelConfig) -> Pair:
 
 
 def pixelcnn(shape: Shape, output: Shape, config: ModelConfig) -> Pair:
-    """The encoder of `cnn_infovae`; its decoder tells a gated PixelCNN what to draw."""
-    maps = (config.pixel_channels, *shape)
-    encoder, features = cnn_infovae(shape, maps, config)
-    return encoder, PixelCNN(features, config.pixel_channels, config.pixel_layers)
+    """The encoder of `cnn_infovae`, and a gated PixelCNN for its decoder."""
+    d = config.latent_dim
+    return halving(shape, d), PixelCNN(shape, d, config.pixel_channels, config.pixel_layers)
 
 
 def strided(

@@ -70,7 +70,9 @@ def test_what_does_not_fit_is_refused_with_what_does():
         "the network must fit the data, got cnn_celeba for images of 28 × 28: needs images of at "
         "least 32 × 32 pixels; set model.network to mlp or cnn_infovae or cnn_infomax"
     )
-    with pytest.raises(fits.Misfit, match="got logistic for binary images of 28 × 28: needs grey levels"):
+    with pytest.raises(
+        fits.Misfit, match="got logistic for binary images of 28 × 28: needs grey levels"
+    ):
         fits.check(ModelConfig(likelihood="logistic"), BINARY)
     with pytest.raises(fits.Misfit, match="got bernoulli for points of 2 numbers: needs values"):
         fits.check(ModelConfig(), POINTS)

@@ -248,11 +248,12 @@ def test_small_numbers_are_written_out():
 
 
 def test_what_empty_means_is_said_where_nothing_is_typed():
-    app = opened()
-    for path, leaf in ((leaf.path, leaf) for leaf in out(app).leaves):
-        empties = leaf.optional or (leaf.kind == "list" and not leaf.default)
-        if empties and _has(app, leaf.key):
-            assert widget(app, path).proto.placeholder == leaf.extra["empty"]
+    for app in (opened(), say(opened(), data__name="files")):
+        for path, leaf in (
+            (leaf.path, leaf) for leaf in out(app).leaves if leaf.path in shown(app)
+        ):
+            if leaf.optional or (leaf.kind == "list" and not leaf.default):
+                assert widget(app, path).proto.placeholder == leaf.extra["empty"]
 
 
 def test_title_range_and_help_come_from_the_field():

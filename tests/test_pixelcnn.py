@@ -13,19 +13,8 @@ from infovae_core.networks import build
 from infovae_core.pixelcnn import FIRST, LATER, PixelCNN
 
 
-class Maps(nn.Module):
-    """Features of a code, for images of any size."""
-
-    def __init__(self, d, channels, height, width):
-        super().__init__()
-        self.linear, self.shape = nn.Linear(d, channels * height * width), (channels, height, width)
-
-    def forward(self, z):
-        return self.linear(z).unflatten(1, self.shape)
-
-
 def decoder(height=6, width=5, channels=4, layers=3, d=2):
-    made = PixelCNN(Maps(d, channels, height, width), channels, layers)
+    made = PixelCNN((height, width), d, channels, layers)
     for layer in made.layers:  # gates of more than a whisper, so that errors would show
         for conv in layer.children():
             nn.init.normal_(conv.weight, std=0.5)
@@ -39,8 +28,8 @@ def images(count, height=6, width=5):
 @pytest.mark.parametrize("layers", [1, 3])
 def test_a_pixel_knows_all_that_was_drawn_before_it_and_nothing_else(layers):
     net, (h, w) = decoder(layers=layers), (6, 5)
-    maps = net.features(torch.randn(1, 2))
-    slopes = torch.autograd.functional.jacobian(lambda x: net.logits(x, maps), images(1))
+    z = torch.randn(1, 2)
+    slopes = torch.autograd.functional.jacobian(lambda x: net.logits(x, z), images(1))
     slopes = slopes[0, :, :, 0].reshape(h * w, h * w)  # ∂ logit_i / ∂ x_j
     assert not slopes.triu().any()
     for i, j in np.ndindex(h * w, h * w):
@@ -57,9 +46,9 @@ def test_a_pixel_knows_all_that_was_drawn_before_it_and_nothing_else(layers):
 def test_the_receptive_field_is_as_high_as_the_form_says(layers):
     height, width = 3 * 6 + 2 * 6, 3
     net = decoder(height, width, layers=layers)
-    maps = net.features(torch.randn(1, 2))
+    z = torch.randn(1, 2)
     x = images(1, height, width).requires_grad_()
-    [slope] = torch.autograd.grad(net.logits(x, maps)[0, -1, 1], x)
+    [slope] = torch.autograd.grad(net.logits(x, z)[0, -1, 1], x)
     seen = slope[0].abs().sum(1).nonzero().min().item()
     assert height - 1 - seen == FIRST + LATER * (layers - 1)
     if layers == 6:
@@ -81,7 +70,7 @@ def test_all_conditionals_in_one_pass_are_those_of_the_chain_rule():
     every = torch.tensor(list(np.ndindex(2, 2, 2, 2)), dtype=torch.float64).reshape(-1, 2, 2)
     joint = net(z.expand(16, 2)).log_prob(every).exp().reshape(2, 2, 2, 2)
     x = torch.tensor([[[1.0, 0.0], [1.0, 0.0]]])
-    shares = net.logits(x, net.features(z)).sigmoid().flatten()
+    shares = net.logits(x, z).sigmoid().flatten()
     assert shares[0].item() == pytest.approx(joint[1].sum().item())
     assert shares[1].item() == pytest.approx((joint[1, 1].sum() / joint[1].sum()).item())
     assert shares[2].item() == pytest.approx((joint[1, 0, 1].sum() / joint[1, 0].sum()).item())
@@ -90,9 +79,9 @@ def test_all_conditionals_in_one_pass_are_those_of_the_chain_rule():
 
 def naive(net, z, noise):
     """Pixel by pixel, with a pass over the whole image for each."""
-    x, maps = torch.zeros_like(noise), net.features(z)
+    x = torch.zeros_like(noise)
     for i, j in np.ndindex(*noise.shape[1:]):
-        shares = net.logits(x, maps).sigmoid()
+        shares = net.logits(x, z).sigmoid()
         x[:, i, j] = (noise[:, i, j] < shares[:, i, j]).to(x)
     return x
 
