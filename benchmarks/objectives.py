@@ -43,7 +43,7 @@ def measure(config: RunConfig, images: data.Dataset) -> dict[str, float]:
         state = report.state
     values = training.evaluate(state, images.test)
     with torch.no_grad():
-        q = state.model.posterior(images.train.x[:5000])
+        q = state.model.posterior(images.train.items(slice(5000)))
         z = q.mean + q.stddev * torch.randn(
             q.mean.shape, generator=torch.Generator().manual_seed(0)
         )

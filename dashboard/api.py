@@ -35,7 +35,10 @@ MOST_CODES = 1024  # decoded at once
 FILM_BYTES = 96_000_000
 FILMING = anyio.CapacityLimiter(2)  # films made at once
 KEPT = 32  # runs whose logs are kept parsed; answers and snapshots kept packed for each
-SHOWN = ("step", "steps", "epoch", "epochs", "rate", "seconds", "created", "device", "error")
+SHOWN = (
+    *("step", "steps", "epoch", "epochs", "rate", "seconds"),
+    *("created", "device", "error", "preparing"),
+)
 FOREVER = "public, max-age=31536000, immutable"
 STATIC = {
     name: Path(__file__).parent / name / "static"

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from dashboard import forms, state, words
 from dashboard.experiments import Contender, describe, side_by_side
-from infovae_core import runs
+from infovae_core import fits, runs
 from infovae_core.config import RunConfig
 from infovae_core.objectives import OBJECTIVES
 
@@ -120,7 +120,7 @@ def _called(root: Path, source: str) -> str:
 def _base(root: Path, source: str) -> RunConfig | None:
     """The settings to train with; None where they are wrong, or of another version."""
     if source == FORM:
-        return forms.Form(RunConfig, state.FORM).value
+        return forms.Form(RunConfig, state.FORM, fits.refusals).value
     try:
         return state.settings(runs.Run(root / source))
     except (runs.RunError, ValidationError):

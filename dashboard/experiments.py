@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from dashboard import words
 from dashboard.comparison import BETWEEN
 from infovae_core import runs, worker
+from infovae_core.catalogue import DataError, called
 from infovae_core.config import AnyObjective, RunConfig
 from infovae_core.objectives import VAE, Objective
 
@@ -59,9 +60,14 @@ def describe(base: RunConfig) -> str:
     """What the runs will have in common, in a line."""
     model, training = base.model, base.training
     limit = f", {base.data.limit:,} training images" if base.data.limit else ""
+    try:
+        epochs = f"{base.epochs:,} epochs"
+    except DataError:  # a file that is gone, say: the runs will hear of it
+        epochs = "as many epochs as suit the images"
+    data = called(base.data.model_dump())
     return (
-        f"{base.data.name}{limit} · {model.network}, d = {model.latent_dim}, {model.likelihood} · "
-        f"{base.epochs:,} epochs, batches of {training.batch_size:,}, "
+        f"{data}{limit} · {model.network}, d = {model.latent_dim}, {model.likelihood} · "
+        f"{epochs}, batches of {training.batch_size:,}, "
         f"learning rate {training.learning_rate:g}, seed {training.seed}"
     )
 

@@ -7,6 +7,7 @@ Beyond what pydantic knows, a field may say in its `json_schema_extra`
     folded     True: one of the unusual settings, drawn in a fold only
     widget     False: none is drawn, and the field keeps its default
     empty      what an empty number or text stands for, in a word or two: the placeholder
+    called     of a choice: option -> what it is called
 """
 
 from __future__ import annotations
@@ -156,6 +157,7 @@ def _leaf(default: Any, field: FieldInfo, path: str, key: str) -> Leaf:
         annotation, optional = kinds[0], len(kinds) < len(get_args(annotation))
     choices = get_args(annotation) if get_origin(annotation) is Literal else ()
     description = field.description or ""
+    called = (field.json_schema_extra or {}).get("called", {})
     return Leaf(
         path=path,
         key=key,
@@ -166,7 +168,7 @@ def _leaf(default: Any, field: FieldInfo, path: str, key: str) -> Leaf:
         optional=optional,
         description=description,
         extra=field.json_schema_extra,
-        options={choice: str(choice).replace("_", " ") for choice in choices},
+        options={choice: called.get(choice, str(choice).replace("_", " ")) for choice in choices},
     )
 
 

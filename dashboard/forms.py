@@ -8,7 +8,7 @@ drawn, so that each message stands below its widget and a button may be drawn an
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import streamlit as st
@@ -19,6 +19,7 @@ from dashboard.fields import Leaf, Node, below, flatten, take_apart
 from dashboard.words import label, plain
 
 Model = TypeVar("Model", bound=BaseModel)
+Refusals = Callable[[str, Mapping[str, Any]], Mapping[Any, str]]
 
 SHORT = 14  # characters of a title up to which two neighbours share a row
 VISIBLE = 24  # characters up to which the two options of a choice are shown side by side
@@ -34,15 +35,22 @@ class Form(Generic[Model]):
     draw(p)   draws what lies at and below the paths, applies, and is not drawn yet; what a field
               calls `folded` waits for a fold
     fold(p)   the same in an expander, which is marked where something in it is wrong
+
+    `refusals` tells of a choice's path, and of what all fields say, which options do not fit and
+    why. They are not offered, and one that was chosen gives way to the first that fits; both is
+    said below the widget.
     """
 
-    def __init__(self, model: type[Model], key: str) -> None:
+    def __init__(
+        self, model: type[Model], key: str, refusals: Refusals = lambda path, values: {}
+    ) -> None:
         fills, default = st.session_state.get(key, (0, model()))
         root = take_apart(default, "", f"{key}.{fills}")
         self.leaves = tuple(root.leaves())
         self.errors: dict[str, str] = {}
         self._key = key
         self._values = {leaf.path: leaf.value for leaf in self.leaves}
+        self._refused = dict(self._take_what_fits(refusals))
         self._parts: dict[str, BaseModel | None] = {}
         self._drawn: set[str] = set()
         self.value: Model | None = self._validate(root)
@@ -62,8 +70,10 @@ class Form(Generic[Model]):
         for row in _rows(due):
             for cell, leaf in zip(st.columns(len(row)), row, strict=True):
                 with cell:
-                    _widget(leaf)
+                    _widget(leaf, self._refused.get(leaf.path, {}))
             self._complain(leaf.path for leaf in row)
+            for leaf in row:
+                self._say_what_does_not_fit(leaf)
         self._complain(part for part in self._parts if below(part, path))
 
     def fold(self, title: str, path: str) -> None:
@@ -88,6 +98,43 @@ class Form(Generic[Model]):
     def _complain(self, paths: Iterator[str]) -> None:
         for message in dict.fromkeys(self.errors[path] for path in paths if path in self.errors):
             st.markdown(f":small[:red[:material/error: {plain(message)}]]")
+
+    def _take_what_fits(self, refusals: Refusals) -> Iterator[tuple[str, Mapping[Any, str]]]:
+        """What does not fit, by path; in the order of the fields, for each may narrow the next."""
+        for leaf in self.leaves:
+            if leaf.kind != "choice":
+                continue
+            said = {
+                other.path: self._values[other.path] if self._applies(other) else other.default
+                for other in self.leaves
+            }
+            reasons = refusals(leaf.path, said)
+            if not reasons:
+                continue
+            yield leaf.path, reasons
+            asked = self._values[leaf.path]
+            if asked in reasons:
+                instead = next(option for option in leaf.options if option not in reasons)
+                st.session_state[leaf.key] = self._values[leaf.path] = instead
+                st.session_state[self._replaced(leaf)] = asked, instead
+
+    def _replaced(self, leaf: Leaf) -> str:
+        """Where it is kept what was taken instead of what."""
+        return f"{leaf.key} replaced"
+
+    def _say_what_does_not_fit(self, leaf: Leaf) -> None:
+        refused = self._refused.get(leaf.path, {})
+        asked, instead = st.session_state.get(self._replaced(leaf), (None, None))
+        if asked in refused and self._values[leaf.path] == instead:
+            called, other = leaf.options[asked], leaf.options[instead]
+            text = f"{other} instead of {called}: {refused[asked]}."
+            st.markdown(f":small[:orange[:material/swap_horiz: {plain(text)}]]")
+        alike: dict[str, list[str]] = {}
+        for option, reason in refused.items():
+            alike.setdefault(reason, []).append(leaf.options[option])
+        lines = [f"{', '.join(names)}: {reason}." for reason, names in alike.items()]
+        if lines:
+            st.caption("  \n".join(["Not offered here:", *map(plain, lines)]))
 
     def _validate(self, node: Node) -> Any:
         """The instance of a node; where there is none, what is wrong is among the errors."""
@@ -143,7 +190,7 @@ def put(key: str, record: Mapping[str, Any]) -> None:
                 st.session_state[leaf.key] = leaf.written(said[leaf.path])
 
 
-def _widget(leaf: Leaf) -> None:
+def _widget(leaf: Leaf, refused: Mapping[Any, str]) -> None:
     common = {
         "label": label(leaf.title),
         "key": leaf.key,
@@ -153,7 +200,7 @@ def _widget(leaf: Leaf) -> None:
     empty = (leaf.extra or {}).get("empty")
     match leaf.kind:
         case "choice":
-            _choice(leaf, common)
+            _choice(leaf, common, refused)
         case "bool":
             st.toggle(**common, value=leaf.initial)
         # No limits for the browser: it would keep the last good value in force behind a bad one.
@@ -166,14 +213,14 @@ def _widget(leaf: Leaf) -> None:
             st.text_input(**common, value=leaf.initial, placeholder=empty)
 
 
-def _choice(leaf: Leaf, common: dict[str, Any]) -> None:
-    options = list(leaf.options)
+def _choice(leaf: Leaf, common: dict[str, Any], refused: Mapping[Any, str]) -> None:
+    options = [option for option in leaf.options if option not in refused]
     common = common | {"options": options, "format_func": leaf.options.__getitem__}
     if _spread(leaf):
         required = not leaf.optional
         st.segmented_control(**common, default=leaf.default, required=required, width="stretch")
     else:
-        index = None if leaf.default is None else options.index(leaf.default)
+        index = options.index(leaf.default) if leaf.default in options else None
         st.selectbox(**common, index=index)
 
 

@@ -13,6 +13,9 @@ from infovae_core.metrics import METRICS
 
 DECIDING = {  # what must agree for distortions to mean the same
     "data set": ("data", "name"),
+    "file": ("data", "path"),
+    "size of the images": ("data", "size"),
+    "grey or colour": ("data", "grey"),
     "binarisation": ("data", "binarize"),
     "likelihood": ("model", "likelihood"),
     "σ of the likelihood": ("model", "sigma"),
@@ -116,7 +119,7 @@ def disagreements(compared: Iterable[Entry]) -> list[str]:
     return [
         what
         for what, (section, field) in DECIDING.items()
-        if len({str(config.get(section, {}).get(field)) for config in configs}) > 1
+        if len({str(config.get(section, {}).get(field) or None) for config in configs}) > 1
     ]
 
 

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from streamlit.errors import StreamlitAPIException
 
 from dashboard import forms, palette, words
-from infovae_core import knobs, runs, worker
+from infovae_core import catalogue, knobs, runs, worker
 from infovae_core.config import RATES, Knobs, RunConfig
 from infovae_core.objectives import Objective
 
@@ -359,7 +359,7 @@ def _stored(run: runs.Run, stamps: tuple) -> Summary:
         state=str(status["state"]),
         status=status,
         objective=_section(_section(status, "knobs") or config, "objective"),
-        data=str(_section(config, "data").get("name", "")),
+        data=catalogue.called(_section(config, "data")),
         latent_dim=_section(config, "model").get("latent_dim"),
         problem=problem,
     )

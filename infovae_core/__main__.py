@@ -13,7 +13,18 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 from pydantic import ValidationError
 
-from infovae_core import dispatch, knobs, metrics, options, presets, results, runs, worker
+from infovae_core import (
+    catalogue,
+    dispatch,
+    fits,
+    knobs,
+    metrics,
+    options,
+    presets,
+    results,
+    runs,
+    worker,
+)
 from infovae_core.dispatch import Claim
 from infovae_core.metrics import METRICS, Estimate
 from infovae_core.runs import Run, RunError
@@ -42,8 +53,9 @@ def main(args: Sequence[str]) -> int:
         if command.preset is not None:
             preset = presets.find(command.preset)
             tell(f"{preset.title} ({preset.source}). {preset.note}")
+        fits.check_config(command.values)
         return train_here(runs.create(command.runs, command.values))
-    except (options.UsageError, RunError) as error:
+    except (options.UsageError, RunError, fits.Misfit) as error:
         tell(f"error: {error}")
         return 2
     except ValidationError as error:  # of a stored config, of another version or a person's hand
@@ -70,7 +82,7 @@ def train_here(run: Run) -> int:
             claim = wait_for_turn(run, writer)
             if claim is not None:
                 with claim, closing(Bar() if sys.stderr.isatty() else Lines()) as watch:
-                    ending = worker.work(run, watch)
+                    ending = worker.work(run, watch, watch.prepare)
     except KeyboardInterrupt:  # while it waited or loaded; training itself ends in good order
         run.request("stop")
     if ending == "failed":
@@ -145,12 +157,25 @@ class Bar:
 
     def __init__(self) -> None:
         self.bar: tqdm | None = None
+        self.preparing: tqdm | None = None
         self.losses: dict[str, float] = {}
+
+    def prepare(self, done: int, of: int, what: str) -> None:
+        """Show how far the data are prepared."""
+        from tqdm import tqdm
+
+        if self.preparing is None:
+            self.preparing = tqdm(leave=False)
+        if (of or None, what) != (self.preparing.total, self.preparing.desc):
+            self.preparing.reset(of or None)
+            self.preparing.set_description_str(what, refresh=False)
+        self.preparing.update(done - self.preparing.n)
 
     def __call__(self, report: Report, plan: Plan) -> None:
         from tqdm import tqdm
 
         if self.bar is None:
+            self.close()
             total, done = (n * plan.batch_size for n in (plan.steps, report.state.step - 1))
             self.bar = tqdm(total=total, initial=done, unit=" images", unit_scale=True)
         if report.rows:
@@ -163,8 +188,9 @@ class Bar:
 
     def close(self) -> None:
         """Leave the bar as it is and go on below it."""
-        if self.bar is not None:
-            self.bar.close()
+        for bar in (self.preparing, self.bar):
+            if bar is not None:
+                bar.close()
 
 
 def totals(report: Report) -> dict[str, float]:
@@ -186,6 +212,13 @@ class Lines:
     def __init__(self) -> None:
         self.losses: dict[str, float] = {}
         self.next = 0.0
+        self.what = ""
+
+    def prepare(self, done: int, of: int, what: str) -> None:
+        """Say what is done to the data."""
+        if what != self.what:
+            self.what = what
+            tell(what)
 
     def __call__(self, report: Report, plan: Plan) -> None:
         self.losses |= totals(report)
@@ -219,8 +252,9 @@ def print_table(root: Path) -> None:
 def setting(run: Run, part: str) -> str:
     """The name of a run's objective, or of its data."""
     try:
-        return str(run.config[part]["name"])
-    except (RunError, KeyError, TypeError):
+        record = run.config[part]
+        return catalogue.called(record) if part == "data" else str(record["name"])
+    except (RunError, KeyError, TypeError, AttributeError):
         return "?"
 
 

@@ -33,7 +33,8 @@ def save(state: State, folder: Path) -> None:
         "critic_optimizer": state.critic_optimizer and state.critic_optimizer.state_dict(),
     }
     _replace(rest, lambda path: torch.save(record, path))
-    _replace(weights, lambda path: save_file(_whole(state).state_dict(), path))
+    tensors = {name: w.contiguous() for name, w in _whole(state).state_dict().items()}
+    _replace(weights, lambda path: save_file(tensors, path))
     for old in folder.iterdir():
         if old not in (weights, rest):
             old.unlink()

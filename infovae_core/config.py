@@ -12,12 +12,16 @@ from typing import Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from infovae_core.catalogue import SETS, about
 from infovae_core.objectives import OBJECTIVES, InfoVAE
 
 AnyObjective = Annotated[Union[tuple(OBJECTIVES.values())], Field(discriminator="name")]  # noqa: UP007
 WITH_CRITIC = {  # settings of no use to an objective without one
     "shown_if": [{"objective.name": "InfoMaxVAE"}, {"objective.divergence": ["jensen", "kl"]}]
 }
+MLP = {"shown_if": {"network": "mlp"}}
+LEARNED = ["gaussian_shared", "gaussian_learned"]  # likelihoods with a σ of their own
+OWN = {"shown_if": {"name": "files"}}
 Width = Annotated[int, Field(ge=1, le=8192)]
 
 
@@ -28,19 +32,42 @@ class Record(BaseModel, frozen=True):
 
 
 class DataConfig(Record):
-    """Which images, and how many of them."""
+    """Which images or points, and how many of them."""
 
-    name: Literal["digits", "mnist"] = Field(
+    name: Literal[tuple(SETS)] = Field(
         "digits",
         title="Data set",
-        description="digits: 1,797 handwritten digits of 8 × 8 pixels that scikit-learn carries. "
-        "mnist: 70,000 of 28 × 28 pixels, downloaded on first use.",
+        description=f"{'; '.join(f'{name}: {known.help}' for name, known in SETS.items())}. "
+        "What is not made here is downloaded on first use.",
+        json_schema_extra={"called": {name: known.title for name, known in SETS.items()}},
+    )
+    path: Path | None = Field(
+        None,
+        title="Path",
+        description="The folder or file with your own images.",
+        json_schema_extra=OWN | {"empty": "folder, .zip, .npz, .npy or IDX file"},
+    )
+    size: int | None = Field(
+        None,
+        ge=4,
+        le=512,
+        title="Resize to",
+        description="Pixels on a side: the middle square of each image is scaled to it. Empty "
+        "leaves images as they are, and then all must be of one size.",
+        json_schema_extra=OWN | {"empty": "as is"},
+    )
+    grey: bool = Field(
+        False,
+        title="Grey",
+        description="Turn colours into grey values (ITU-R 601 luma).",
+        json_schema_extra=OWN,
     )
     limit: int | None = Field(
         None,
         ge=2,
         title="Training images",
-        description="Train on the first so many images only; empty takes all.",
+        description="Train on the first so many items only; empty takes all. Training items come "
+        "in an order without meaning, so that the first are a fair sample.",
         json_schema_extra={"empty": "all"},
     )
     binarize: Literal["none", "threshold", "dynamic"] = Field(
@@ -48,21 +75,53 @@ class DataConfig(Record):
         title="Binarise",
         description="none: grey values as they are; threshold: above one half is 1; dynamic: each "
         "pixel drawn anew as a Bernoulli variable whenever its image is used.",
+        json_schema_extra={
+            "shown_if": {"name": [name for name, known in SETS.items() if known.kind == "images"]}
+        },
     )
     root: Path = Field(
         Path("data"),
         title="Folder",
-        description="Where downloaded data sets are kept, or lie already.",
+        description="Where downloaded and decoded data sets are kept, or lie already.",
     )
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> DataConfig:
+        if self.name == "files" and self.path is None:
+            raise ValueError(
+                "path must name a folder or file with images where the data set is files, got "
+                "none; choose or upload one"
+            )
+        if SETS[self.name].kind == "points" and self.binarize != "none":
+            raise ValueError(
+                f"binarize must be none for points, which have no pixels, got {self.binarize} for "
+                f"{self.name}; set it to none"
+            )
+        return self
 
 
 class ModelConfig(Record):
     """Encoder q(z|x), decoder and likelihood p(x|z)."""
 
-    network: Literal["mlp"] = Field(
-        "mlp",
-        title="Network",
-        description="mlp: fully connected layers, the decoder mirroring the encoder.",
+    network: Literal["mlp", "cnn_infovae", "cnn_infomax", "cnn_cifar", "cnn_celeba", "pixelcnn"] = (
+        Field(
+            "mlp",
+            title="Network",
+            description="mlp: fully connected layers, the decoder mirroring the encoder. cnn: the "
+            "convolutional networks of the papers, InfoVAE's for MNIST and InfoMax-VAE's for "
+            "MNIST, CIFAR and CelebA. pixelcnn: InfoVAE's encoder, and a decoder that draws binary "
+            "images pixel by pixel and can do without the code.",
+            json_schema_extra={
+                "called": {
+                    "mlp": "MLP",
+                    "cnn_infovae": "CNN of InfoVAE",
+                    "cnn_infomax": "CNN of InfoMax-VAE",
+                    "cnn_cifar": "CNN for CIFAR",
+                    "cnn_celeba": "CNN for CelebA",
+                    "pixelcnn": "PixelCNN",
+                }
+            },
+        )
     )
     widths: tuple[Width, ...] = Field(
         (256, 256),
@@ -70,16 +129,46 @@ class ModelConfig(Record):
         max_length=32,
         title="Encoder widths",
         description="Units of each hidden layer, from the image to the code.",
+        json_schema_extra=MLP,
     )
     decoder_widths: tuple[Width, ...] = Field(
         (),
         max_length=32,
         title="Decoder widths",
         description="From the code to the image; empty mirrors the encoder.",
-        json_schema_extra={"empty": "mirror"},
+        json_schema_extra=MLP | {"empty": "mirror"},
+    )
+    decoder_depth: int | None = Field(
+        None,
+        ge=1,
+        le=32,
+        title="Decoder depth",
+        description="Layers of weights from the code to the image, as wide within as the encoder's "
+        "first; empty takes the decoder widths. InfoMax-VAE's paper compares 2, 4 and 10.",
+        json_schema_extra=MLP | {"empty": "as the widths"},
     )
     activation: Literal["relu", "silu", "tanh"] = Field(
-        "relu", title="Activation", description="The nonlinearity between layers."
+        "relu",
+        title="Activation",
+        description="The nonlinearity between layers.",
+        json_schema_extra=MLP,
+    )
+    pixel_channels: int = Field(
+        16,
+        ge=2,
+        le=256,
+        title="PixelCNN channels",
+        description="Channels of each of its two stacks; the cost grows with their square.",
+        json_schema_extra={"shown_if": {"network": "pixelcnn"}},
+    )
+    pixel_layers: int = Field(
+        6,
+        ge=1,
+        le=32,
+        title="PixelCNN layers",
+        description="The first looks 3 pixels far, each further one 2 more: 6 layers let a pixel "
+        "know the 13 rows above it.",
+        json_schema_extra={"shown_if": {"network": "pixelcnn"}},
     )
     latent_dim: int = Field(
         2,
@@ -88,21 +177,74 @@ class ModelConfig(Record):
         title="Latent dimension d",
         description="Numbers in a code z. Two can be drawn as they are; more are projected.",
     )
-    likelihood: Literal["bernoulli", "gaussian"] = Field(
+    likelihood: Literal[
+        "bernoulli",
+        "continuous_bernoulli",
+        "gaussian",
+        "gaussian_shared",
+        "gaussian_learned",
+        "logistic",
+        "logistic_mixture",
+    ] = Field(
         "bernoulli",
         title="Likelihood p(x|z)",
-        description="bernoulli: cross-entropy on values in [0, 1], a density only for binary "
-        "images; gaussian: a normal density around the decoded image.",
+        description="bernoulli: cross-entropy on values in [0, 1], a probability only for binary "
+        "images; continuous: the same, normalised; gaussian: a normal density around the decoded "
+        "image, with a fixed σ, one that is learned, or one that the decoder gives for each value; "
+        "discretised logistic: probabilities of 256 grey levels, and its mixture, in which the "
+        "colours of a pixel depend on one another.",
+        json_schema_extra={
+            "called": {
+                "bernoulli": "Bernoulli",
+                "continuous_bernoulli": "continuous Bernoulli",
+                "gaussian": "Gaussian (fixed σ)",
+                "gaussian_shared": "Gaussian (learned σ)",
+                "gaussian_learned": "Gaussian (σ per value)",
+                "logistic": "discretised logistic",
+                "logistic_mixture": "logistic mixture",
+            }
+        },
     )
     sigma: float = Field(
         0.1,
         ge=1e-3,
         le=10,
         title="σ of the Gaussian",
-        description="Standard deviation of a pixel around its decoded value; "
-        "used by the Gaussian likelihood only.",
-        json_schema_extra={"shown_if": {"likelihood": "gaussian"}},
+        description="Standard deviation of a value around its decoded mean; where it is learned, "
+        "what it starts at.",
+        json_schema_extra={"shown_if": {"likelihood": [*LEARNED, "gaussian"]}},
     )
+    sigma_floor: float = Field(
+        0.01,
+        gt=0,
+        le=10,
+        title="Floor of σ",
+        description="A learned σ stays above it. Without a floor the density of a value that can "
+        "be decoded exactly is infinite.",
+        json_schema_extra={"shown_if": {"likelihood": LEARNED}},
+    )
+    components: int = Field(
+        5,
+        ge=1,
+        le=100,
+        title="Components",
+        description="Logistics in the mixture of each pixel.",
+        json_schema_extra={"shown_if": {"likelihood": "logistic_mixture"}},
+    )
+
+    @model_validator(mode="after")
+    def _is_one_model(self) -> ModelConfig:
+        if self.likelihood in LEARNED and self.sigma <= self.sigma_floor:
+            raise ValueError(
+                "sigma must start above sigma_floor where it is learned, got "
+                f"{self.sigma:g} and {self.sigma_floor:g}; raise the one or lower the other"
+            )
+        if self.decoder_widths and self.decoder_depth is not None:
+            raise ValueError(
+                "decoder_widths and decoder_depth must not both be set, got "
+                f"{self.decoder_widths} and {self.decoder_depth}; leave one of them empty"
+            )
+        return self
 
 
 class TrainingConfig(Record):
@@ -155,9 +297,6 @@ class TrainingConfig(Record):
         title="Device",
         description="auto takes a GPU where there is one; else cpu, cuda, cuda:1, mps.",
     )
-
-
-EPOCHS: dict[str, int] = {"digits": 300, "mnist": 20}  # enough for a readable latent plane
 
 
 RATES = ("learning_rate", "critic_learning_rate")
@@ -224,8 +363,11 @@ class RunConfig(Record):
 
     @property
     def epochs(self) -> int:
-        """Passes over the training set: as asked, or as many as suit the data set."""
-        return self.training.epochs or EPOCHS[self.data.name]
+        """Passes over the training set: as asked, or as many as suit the data set.
+
+        Raises: DataError where these are files that cannot be used.
+        """
+        return self.training.epochs or about(self.data).epochs
 
     @property
     def knobs(self) -> Knobs:

@@ -1,32 +1,45 @@
-"""Data sets: one tensor of images in [0, 1] per split, resident on the device."""
+"""Data sets: one tensor of images or points per split, resident on the device."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
-from filelock import FileLock
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped, UInt8
 from torch import Tensor
 
+from infovae_core import downloads, own, sprites, toys
+from infovae_core.catalogue import SETS, DataError
 from infovae_core.config import DataConfig
 from infovae_core.randomness import seed_of
+from infovae_core.store import Arrays, Part, Progress, quiet
 
+__all__ = ["DATASETS", "DataError", "Dataset", "Split", "load", "spread"]
 
-class DataError(ValueError):
-    """A data set that cannot be had; the message names the remedy."""
+AS_FLOATS = 2**28  # bytes up to which a split of images is kept as floats: those need no scaling
 
 
 @dataclass(frozen=True)
 class Split:
-    """Images and their classes."""
+    """Items and their classes. Large sets of images stay bytes, of which 255 stands for 1."""
 
-    x: Float[Tensor, "n *data"]
+    x: Shaped[Tensor, "n *data"]
     y: Int[Tensor, " n"]
+    factors: UInt8[Tensor, "n k"] | None = None  # what made each image, where that is known
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def items(self, rows: Int[Tensor, " b"] | slice = slice(None)) -> Float[Tensor, "b *data"]:
+        """Some of the items, images in [0, 1]."""
+        x = self.x[rows] if isinstance(rows, slice) else self.x.index_select(0, rows)
+        return x if x.is_floating_point() else x.to(torch.float32).div_(255)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the items that are given."""
+        return self.x.dtype if self.x.is_floating_point() else torch.float32
 
 
 def spread(count: int, most: int) -> Int[Tensor, " k"]:
@@ -36,25 +49,66 @@ def spread(count: int, most: int) -> Int[Tensor, " k"]:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Training and held-out images of one shape."""
+    """Training and held-out items of one shape."""
 
     name: str
     train: Split
     test: Split
     classes: tuple[str, ...]
     dynamic: bool = False  # training images are Bernoulli rates, to be drawn whenever used
+    kind: Literal["images", "points"] = "images"
+    factors: tuple[tuple[str, int], ...] = ()  # names and numbers of values of `Split.factors`
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one image: [h, w], or [c, h, w] in colour."""
+        """Of one item: [h, w], or [c, h, w] in colour, or [k] for points."""
         return tuple(self.train.x.shape[1:])
 
 
-Arrays = tuple[np.ndarray, np.ndarray]  # images as float32 in [0, 1] or uint8; classes
-DIGITS = tuple(str(i) for i in range(10))
+def load(
+    config: DataConfig, device: torch.device | str = "cpu", progress: Progress = quiet
+) -> Dataset:
+    """The data set that `config` asks for, on `device`.
+
+    Raises: DataError, naming what is missing and the remedy; whatever `progress` raises.
+    """
+    known, arrays = SETS[config.name], DATASETS[config.name](config, progress)
+    train, test = (
+        binarized(_split(part, torch.device(device)), config.binarize, held_out)
+        for part, held_out in ((_first(arrays.train, config.limit), False), (arrays.test, True))
+    )
+    dynamic = config.binarize == "dynamic"
+    return Dataset(config.name, train, test, arrays.classes, dynamic, known.kind, arrays.factors)
 
 
-def digits(root: Path) -> tuple[Arrays, Arrays, tuple[str, ...]]:
+def binarized(split: Split, how: str, held_out: bool) -> Split:
+    """Images of 0 and 1. Those to be drawn anew whenever used stay rates, unless held out."""
+    white = 1 if split.x.is_floating_point() else 255
+    if how == "threshold":
+        return replace(split, x=(split.x > white / 2).to(split.x.dtype) * white)
+    if how == "dynamic" and held_out:  # drawn once, so that values compare
+        fixed = torch.Generator().manual_seed(seed_of(0, "binarise"))
+        drawn = torch.bernoulli(split.items().cpu(), generator=fixed)  # the same on every device
+        return replace(split, x=drawn.to(split.x.device))
+    return split
+
+
+def _first(part: Part, count: int | None) -> Part:
+    factors = None if part.factors is None else part.factors[:count]
+    return Part(part.x[:count], part.y[:count], factors)
+
+
+def _split(part: Part, device: torch.device) -> Split:
+    # An array of the program's own may be read-only, which torch warns of.
+    own = part.x if isinstance(part.x, np.memmap) else np.array(part.x)
+    x = torch.from_numpy(own).to(device)
+    if not x.is_floating_point() and 4 * x.nbytes <= AS_FLOATS:
+        x = x.to(torch.float32).div_(255)
+    y = torch.from_numpy(np.array(part.y)).to(device, torch.int64)
+    return Split(x, y, None if part.factors is None else torch.from_numpy(np.array(part.factors)))
+
+
+def digits(config: DataConfig, progress: Progress) -> Arrays:
     """scikit-learn's 1,797 digits, 8 × 8: 1,500 for training, 297 held out, equal class shares."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
@@ -62,71 +116,40 @@ def digits(root: Path) -> tuple[Arrays, Arrays, tuple[str, ...]]:
     images, labels = load_digits(return_X_y=True)
     images = (images / 16).reshape(-1, 8, 8).astype(np.float32)
     x, x_test, y, y_test = train_test_split(
-        images, labels, test_size=297, stratify=labels, random_state=0
+        images, labels, test_size=SETS["digits"].test, stratify=labels, random_state=0
     )
-    return (x, y), (x_test, y_test), DIGITS
+    return Arrays(Part(x, y), Part(x_test, y_test), SETS["digits"].classes)
 
 
-def mnist(root: Path) -> tuple[Arrays, Arrays, tuple[str, ...]]:
-    """MNIST, 28 × 28: 60,000 for training, 10,000 held out. Read from `root`, else downloaded.
-
-    Raises: DataError when the files are neither there nor to be had.
-    """
-    try:
-        train, test = _mnist_pair(root)
-    except (OSError, RuntimeError, ValueError) as error:
-        said = [line.strip() for line in str(error).splitlines() if line.strip()]
-        reason = said[-1] if said else type(error).__name__  # the last mirror's answer
-        raise DataError(
-            f"MNIST must lie whole in {(root / 'MNIST' / 'raw').resolve()} or be downloaded there, "
-            f"got neither ({reason}); put its four files (train-images-idx3-ubyte and so on, "
-            "unpacked or .gz) there, set the folder (data.root) to one that has MNIST/raw, or "
-            "connect to the network"
-        ) from error
-    pairs = ((part.data.numpy(), part.targets.numpy()) for part in (train, test))
-    return *pairs, DIGITS
+def points(config: DataConfig, progress: Progress) -> Arrays:
+    """Points drawn from a known density."""
+    train, test = toys.make(config.name)
+    return Arrays(Part(*train), Part(*test), SETS[config.name].classes)
 
 
-def _mnist_pair(root: Path) -> tuple:
-    from torchvision.datasets import MNIST
-
-    def both(download: bool) -> tuple:
-        return tuple(MNIST(root, train=part, download=download) for part in (True, False))
-
-    try:
-        return both(download=False)  # also from a folder that may only be read
-    except RuntimeError:
-        root.mkdir(parents=True, exist_ok=True)
-        with FileLock(root / ".mnist.lock"):  # two runs must not write the same files
-            return both(download=True)
+def shapes(config: DataConfig, progress: Progress) -> Arrays:
+    """Sprites, in their classes by shape; drawn faster than they would be read."""
+    x, factors = sprites.make()
+    known = SETS["sprites"]
+    train, test = (
+        Part(x[rows], factors[rows, 0].astype(np.int64), factors[rows])
+        for rows in (slice(known.train), slice(known.train, None))
+    )
+    return Arrays(train, test, known.classes, known.factors)
 
 
-def load(config: DataConfig, device: torch.device | str = "cpu") -> Dataset:
-    """The data set that `config` asks for, on `device`.
-
-    Raises: DataError, naming what is missing and the remedy.
-    """
-    train, test, classes = DATASETS[config.name](config.root)
-    if config.limit is not None:
-        train = tuple(part[: config.limit] for part in train)
-    train, test = (_split(*part, torch.device(device)) for part in (train, test))
-    if config.binarize == "threshold":
-        train, test = (replace(part, x=(part.x > 0.5).to(part.x.dtype)) for part in (train, test))
-    if config.binarize == "dynamic":  # held-out images are drawn once, so that values compare
-        fixed = torch.Generator().manual_seed(seed_of(0, "binarise"))
-        drawn = torch.bernoulli(test.x.cpu(), generator=fixed)  # the same on every device
-        test = replace(test, x=drawn.to(test.x.device))
-    return Dataset(config.name, train, test, classes, dynamic=config.binarize == "dynamic")
-
-
-def _split(x: np.ndarray, y: np.ndarray, device: torch.device) -> Split:
-    images = torch.from_numpy(np.array(x)).to(device)
-    if not images.is_floating_point():
-        images = images.to(torch.float32).div_(255)
-    return Split(images, torch.from_numpy(np.array(y)).to(device, torch.int64))
-
-
-DATASETS: dict[str, Callable[[Path], tuple[Arrays, Arrays, tuple[str, ...]]]] = {
+DATASETS: dict[str, Callable[[DataConfig, Progress], Arrays]] = {
     "digits": digits,
-    "mnist": mnist,
+    "mnist": lambda config, progress: downloads.mnist("mnist", "MNIST", config.root, progress),
+    "fashion": lambda config, progress: downloads.mnist(
+        "fashion", "FashionMNIST", config.root, progress
+    ),
+    "cifar10": lambda config, progress: downloads.cifar("cifar10", config.root, progress),
+    "cifar100": lambda config, progress: downloads.cifar("cifar100", config.root, progress),
+    "celeba": lambda config, progress: downloads.celeba(config.root, progress),
+    "sprites": shapes,
+    "mixture": points,
+    "two_points": points,
+    "linear_gaussian": points,
+    "files": own.load,
 }

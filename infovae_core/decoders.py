@@ -13,6 +13,7 @@ decoder's output to the mean of p(x|z), and `latent_dim` is d.
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -34,9 +35,19 @@ ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "tanh": np.tanh,
 }
 
+
+def _continuous_bernoulli(x: np.ndarray) -> np.ndarray:
+    """1/(1 − e^(−x)) − 1/x, which is ½ at 0."""
+    small = np.abs(x) < 0.3
+    far = np.where(small, 1.0, x)
+    with np.errstate(over="ignore"):
+        return np.where(small, 0.5 + x / 12 - x**3 / 720, 1 / (1 - np.exp(-far)) - 1 / far)
+
+
 LINKS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "identity": lambda x: x,
     "sigmoid": _sigmoid,
+    "continuous_bernoulli": _continuous_bernoulli,
 }
 
 
@@ -67,4 +78,5 @@ def decode(
             x = x @ weight.astype(np.float32).T + bias.astype(np.float32)
         else:
             x = ACTIVATIONS[kind](x)
-    return LINKS[said["link"]](x).reshape(-1, *said["shape"])
+    means = x[:, : math.prod(said["shape"])]  # before what a likelihood may want beside them
+    return LINKS[said["link"]](means).reshape(-1, *said["shape"])

@@ -24,10 +24,10 @@ from infovae_core.checkpoints import latest
 from infovae_core.config import ModelConfig, RunConfig
 from infovae_core.decoders import WEIGHT, Arrays, weights
 from infovae_core.decoders import about as said_of
+from infovae_core.distributions import picture
 from infovae_core.errors import explain
-from infovae_core.likelihoods import LIKELIHOODS
 from infovae_core.model import VAE
-from infovae_core.networks import NETWORKS
+from infovae_core.networks import Reshape, build
 from infovae_core.runs import Run, RunError
 from infovae_core.snapshots import BLOCK, pixels
 
@@ -76,7 +76,7 @@ def program(decoder: nn.Module) -> list[list[str]] | None:
         return None
     steps = []
     for name, layer in decoder.named_children():
-        if type(layer) in (nn.Flatten, nn.Unflatten):
+        if type(layer) is Reshape:
             continue
         kind = KINDS.get(type(layer))
         if kind is None or (kind == "linear" and layer.bias is None):
@@ -114,21 +114,20 @@ def atlas(
 def decoded(
     decode: Callable[[Tensor], Any], z: Float[Tensor, "n d"], like: Tensor
 ) -> UInt8[np.ndarray, "n *image"]:
-    """The mean images of codes, on the device and in the precision of `like`."""
+    """What a view shows of codes, on the device and in the precision of `like`."""
     blocks = z.to(like).split(BLOCK)
-    return np.concatenate([pixels(decode(block).mean) for block in blocks])
+    return np.concatenate([pixels(picture(decode(block))) for block in blocks])
 
 
 def restore(config: ModelConfig, arrays: Mapping[str, np.ndarray]) -> Decode:
     """A function that decodes, from a decoder's arrays."""
     shape = tuple(said_of(arrays)["shape"])
-    decoder = NETWORKS[config.network](shape, config)[1]
+    model = build(shape, config)
     tensors = {name: torch.from_numpy(array) for name, array in weights(arrays).items()}
-    decoder.load_state_dict(tensors)
-    decoder.eval()
-    likelihood = LIKELIHOODS[config.likelihood](config)
-    like = next(decoder.parameters())
-    return lambda z: decoded(lambda block: likelihood(decoder(block)), z, like)
+    model.decoder.load_state_dict(tensors)
+    model.eval()
+    like = next(model.decoder.parameters())
+    return lambda z: decoded(model.decode, z, like)
 
 
 @torch.no_grad()
@@ -146,11 +145,10 @@ def of_run(run: Run, step: int) -> Arrays:
         )
     config = RunConfig.model_validate(run.config).model
     shape = image_shape(run)
-    encoder, decoder = NETWORKS[config.network](shape, config)
-    model = VAE(encoder, decoder, LIKELIHOODS[config.likelihood](config), config.latent_dim)
+    model = build(shape, config)
     with safe_open(run.path / "checkpoint" / f"{step:08d}.safetensors", "pt") as file:
         names = [name for name in file.keys() if name.startswith("model.decoder.")]  # noqa: SIM118
-        decoder.load_state_dict(
+        model.decoder.load_state_dict(
             {name.removeprefix("model.decoder."): file.get_tensor(name) for name in names}
         )
     model.eval()

@@ -52,7 +52,7 @@ class VAE(nn.Module):
     """A Gaussian encoder, a decoder and a likelihood.
 
     `encoder` maps [b, *data] to [b, 2d], the means and the log-variances of q(z|x); `decoder` maps
-    [b, d] to what `likelihood` takes.
+    [b, d] to what `likelihood` takes, or to p(x|z) itself where a value depends on those before it.
     """
 
     def __init__(
@@ -69,7 +69,8 @@ class VAE(nn.Module):
 
     def decode(self, z: Float[Tensor, "b d"]) -> Distribution:
         """p(x|z), batch shape [b], event shape *data."""
-        return self.likelihood(self.decoder(z))
+        output = self.decoder(z)
+        return output if isinstance(output, Distribution) else self.likelihood(output)
 
     def draw_noise(
         self, batch: int, generator: torch.Generator | None = None

@@ -214,11 +214,21 @@ def dotted(tree: dict[str, Any], prefix: str = "") -> Iterator[str]:
 
 
 def in_one_line(box: str) -> str:
-    """What tyro says in the first section of its box, which is what went wrong."""
+    """What tyro says in the first section of its box, which is what went wrong.
+
+    Where it cannot draw a box, the title stands above that section and a rule.
+    """
     plain = re.sub(r"\x1b\[[0-9;]*m", "", box)
     lines = [line.strip("│ ") for line in plain.splitlines() if not line.startswith(("╭", "╰"))]
-    ends = (i for i, line in enumerate(lines) if not line.strip("─"))
-    return " ".join(lines[: next(ends, None)]).rstrip(".")
+    sections: list[list[str]] = [[]]
+    for line in lines:
+        if line.strip("─-"):
+            sections[-1].append(line)
+        else:
+            sections.append([])
+    title, *rest = sections
+    said = title if "╭" in plain or not rest else rest[0]
+    return " ".join(said).rstrip(".")
 
 
 def drawn_fields(model: type[BaseModel]) -> dict[str, FieldInfo]:

@@ -234,6 +234,7 @@ class Pulse:
     def __init__(self, run: Run, watch: Callable[[], object] = lambda: None) -> None:
         self.run, self.watch = run, watch
         self.step = 0
+        self.preparing: dict[str, object] | None = None  # done, of and what, of the data
         self._plan: Plan | None = None
         self._begun = 0.0
         self._before = run.status["seconds"] or 0.0  # trained before this process
@@ -273,7 +274,7 @@ class Pulse:
             if self._plan is not None:
                 changes |= {"step": self.step, "epoch": self.epoch, "seconds": self.seconds}
                 changes["rate"] = self._rate(self._plan.batch_size)
-            self.run.set_status(**changes)
+            self.run.set_status(preparing=self.preparing, **changes)
 
     def _rate(self, batch_size: int) -> float | None:
         """Images per second of late."""

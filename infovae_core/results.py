@@ -9,6 +9,7 @@ from typing import Any
 
 from infovae_core.metrics import METRICS
 
+ROUNDING = 1e-12  # share of a value below which an error is that of the arithmetic
 MOST_DECIMALS = 6  # beyond that a power of ten is taken out
 MISSING = "–"
 WIDTH = 100  # of the notes
@@ -18,7 +19,7 @@ def with_error(value: float | None, error: float | None) -> str:
     """The value ± its error to two digits, or to four significant ones where that is not known."""
     if value is None:
         return MISSING
-    if not error:
+    if not error or error < ROUNDING * abs(value):
         return f"{value:.4g}"
     decimals = 1 - math.floor(math.log10(error))
     if decimals <= MOST_DECIMALS:

@@ -60,6 +60,7 @@ BLANK: dict[str, Any] = {  # a status of which nothing is known
     "seconds": None,  # of training so far
     "device": None,
     "error": None,  # one line
+    "preparing": None,  # of the data, before the first step: done, of how many (0: unknown), what
     "knobs": None,  # as they were turned last
     "created": None,  # Unix time, as is
     "heartbeat": None,

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 from infovae_core.data import Dataset, Split
+from infovae_core.distributions import picture
 from infovae_core.randomness import seed_of
 from infovae_core.sights import Sample, even_noise
 from infovae_core.training import State
@@ -33,8 +34,9 @@ def take(state: State, data: Dataset, before: Mapping[str, np.ndarray] | None = 
     Arrays: mean and std f32 [n, d] of q(z|x); label i16 [n]; split u8 [n], 0 train and 1 test;
     index i32 [n] within the split; originals and reconstructions u8 [k, h, w(, c)] of the same
     held-out images each time; samples u8 [m, h, w(, c)], decoded from the same prior draws each
-    time; for d > 2 also center f32 [d] and plane f32 [d, 2], the codes' principal plane, turned to
-    agree with the snapshot `before`; and those of `overlay`.
+    time; of points these three as they are, f32 [k, n]; for d > 2 also center f32 [d] and plane
+    f32 [d, 2], the codes' principal plane, turned to agree with the snapshot `before`; and those of
+    `overlay`. Decoded images are those of `distributions.picture`.
     """
     model = state.model
     splits = seen(data)
@@ -42,9 +44,10 @@ def take(state: State, data: Dataset, before: Mapping[str, np.ndarray] | None = 
     means = torch.cat([q.mean for q in posteriors])
     stds = torch.cat([q.stddev for q in posteriors])
     mean = means.float().cpu().numpy()
+    draw = pixels if data.kind == "images" else as_array
     counts = [len(part) for part in splits]
     chosen = one_of_each_class(data.test)
-    shown = data.test.x[chosen]
+    shown = data.test.items(chosen.to(data.test.x.device))
     prior = torch.randn(
         SAMPLES, model.latent_dim, generator=torch.Generator().manual_seed(seed_of(0, "samples"))
     )
@@ -54,9 +57,9 @@ def take(state: State, data: Dataset, before: Mapping[str, np.ndarray] | None = 
         "label": torch.cat([part.y for part in splits]).to(torch.int16).cpu().numpy(),
         **places(counts),
         "shown": chosen.to(torch.int32).cpu().numpy(),
-        "originals": pixels(shown),
-        "reconstructions": pixels(model.decode(model.posterior(shown).mean).mean),
-        "samples": pixels(model.decode(prior.to(shown)).mean),
+        "originals": draw(shown),
+        "reconstructions": draw(picture(model.decode(model.posterior(shown).mean))),
+        "samples": draw(picture(model.decode(prior.to(shown)))),
     }
     if model.latent_dim > 2:
         arrays["center"] = mean.mean(0)
@@ -66,7 +69,8 @@ def take(state: State, data: Dataset, before: Mapping[str, np.ndarray] | None = 
 
 def seen(data: Dataset) -> list[Split]:
     """The images of both splits whose codes are drawn, as they are encoded."""
-    splits = [Split(part.x[:POINTS], part.y[:POINTS]) for part in (data.train, data.test)]
+    first = slice(POINTS)
+    splits = [Split(part.items(first), part.y[first]) for part in (data.train, data.test)]
     if data.dynamic:
         splits[0] = replace(splits[0], x=drawn(splits[0].x))
     return splits

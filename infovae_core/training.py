@@ -15,12 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from infovae_core import estimators
+from infovae_core import estimators, fits, networks
 from infovae_core.config import Knobs, RunConfig
 from infovae_core.data import Dataset, Split, spread
-from infovae_core.likelihoods import LIKELIHOODS
 from infovae_core.model import VAE, Pass
-from infovae_core.networks import NETWORKS
 from infovae_core.objectives import Objective
 from infovae_core.randomness import seed_of
 from infovae_core.terms import NATS
@@ -109,20 +107,21 @@ def plan(config: RunConfig, data: Dataset) -> Plan:
 
 
 def init(config: RunConfig, data: Dataset) -> State:
-    """A fresh state on the device of `data`. The model's weights do not depend on the objective."""
-    like, settings = data.train.x, config.training
+    """A fresh state on the device of `data`. The model's weights do not depend on the objective.
+
+    Raises: fits.Misfit where network or likelihood do not fit the data.
+    """
+    fits.check(config.model, kind_of(data))
+    device, dtype, settings = data.train.x.device, data.train.dtype, config.training
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed_of(settings.seed, "weights"))
         x_dim, z_dim = math.prod(data.shape), config.model.latent_dim
-        encoder, decoder = NETWORKS[config.model.network](data.shape, config.model)
-        model = VAE(encoder, decoder, LIKELIHOODS[config.model.likelihood](config.model), z_dim)
+        model = networks.build(data.shape, config.model)
         made = {t.name: t.make_critic(x_dim, z_dim) for _, t in config.objective.terms()}
     critics = {
-        name: critic.to(like.device, like.dtype)
-        for name, critic in made.items()
-        if critic is not None
+        name: critic.to(device, dtype) for name, critic in made.items() if critic is not None
     }
-    model.to(like.device, like.dtype)
+    model.to(device, dtype)
     adversaries = [w for critic in critics.values() for w in critic.parameters()]
     return State(
         model,
@@ -130,9 +129,16 @@ def init(config: RunConfig, data: Dataset) -> State:
         critics,
         Adam(model.parameters(), settings.learning_rate, fused=True),
         Adam(adversaries, settings.critic_learning_rate, fused=True) if adversaries else None,
-        torch.Generator(like.device).manual_seed(seed_of(settings.seed, "noise")),
+        torch.Generator(device).manual_seed(seed_of(settings.seed, "noise")),
         settings.critic_steps,
     )
+
+
+def kind_of(data: Dataset) -> fits.Items:
+    """What a network must know of the data; a few of them tell whether all are binary."""
+    some = data.train.items(slice(100))
+    binary = data.dynamic or bool(((some == 0) | (some == 1)).all())
+    return fits.Items(data.shape, binary, data.kind == "points")
 
 
 def train_step(state: State, objective: Objective, x: Tensor) -> dict[str, Tensor]:
@@ -207,7 +213,7 @@ def train(
             turned = turns.get(state.step)
             if turned is not None:
                 turn(state, turned)
-            x = data.train.x.index_select(0, rows)
+            x = data.train.items(rows)
             if data.dynamic:
                 x = torch.bernoulli(x, generator=state.generator)
             values = train_step(state, state.objective, x)
@@ -269,7 +275,9 @@ def evaluate(state: State, split: Split, batch_size: int = 128) -> dict[str, flo
     generator = torch.Generator(split.x.device).manual_seed(seed_of(0, "evaluation"))
     totals: dict[str, Tensor] = {}
     blocks = max(1, round(len(split) / batch_size))
-    for x in (split.x[i::blocks] for i in range(blocks)):  # neighbours may be alike, as in MNIST
+    for x in (
+        split.items(slice(i, None, blocks)) for i in range(blocks)
+    ):  # neighbours may be alike, as in MNIST
         p = state.model(x, state.model.draw_noise(len(x), generator))
         loss = state.objective.loss(p, state.critics)
         for name, value in {"total": loss.total, **loss.parts}.items():
@@ -284,7 +292,7 @@ def describe_codes(state: State, split: Split) -> dict[str, float]:
     I and what follows from it are limited by log N, N the number of images. The noise is the same
     at every call and not the run's.
     """
-    x = split.x[spread(len(split), CODES).to(split.x.device)]
+    x = split.items(spread(len(split), CODES).to(split.x.device))
     generator = torch.Generator(x.device).manual_seed(seed_of(0, "codes"))
     q = state.model.posterior(x)
     noise = torch.empty_like(q.mean).normal_(generator=generator)
@@ -311,11 +319,12 @@ def about(config: RunConfig, data: Dataset, state: State) -> dict:
         quantities[term.name] = {"label": term.label, "unit": term.unit, "weight": weight}
         if term.sight is not None:
             quantities[term.name]["sight"] = term.sight
-    height, width = data.shape[-2:]
     return {
         "quantities": quantities,
         "classes": list(data.classes),
-        "image_shape": [height, width] + ([data.shape[0]] if len(data.shape) == 3 else []),
+        "kind": data.kind,
+        "pictures": "draws" if config.model.network == "pixelcnn" else "means",
+        "image_shape": [*data.shape[-2:], *data.shape[:-2]],  # colours last; of points, [k]
         "latent_dim": config.model.latent_dim,
         "codes": min(CODES, len(data.test)),  # compared in a row of codes
         "device": str(data.train.x.device),

@@ -20,15 +20,17 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infovae_core import archive, dispatch
+from infovae_core import archive, dispatch, store
 from infovae_core.config import RunConfig
 from infovae_core.dispatch import Claim, ensure, idle, launch, launch_evaluation
 from infovae_core.errors import explain
 from infovae_core.evaluation import Cancelled, Evaluation, Seen
 from infovae_core.recorder import Pulse, Recorder
 from infovae_core.runs import Run, tickets
+from infovae_core.store import Progress
 
 if TYPE_CHECKING:
+    from infovae_core.data import Dataset
     from infovae_core.training import Plan, Report
 
     Watch = Callable[[Report, Plan], object]
@@ -91,17 +93,24 @@ def next_claim(root: Path, born: float, code: int) -> Claim | None:
     return None
 
 
-def work(run: Run, watch: Watch = lambda report, plan: None) -> str:
+class Ended(Exception):
+    """A run was asked to end before its training began; the message says how."""
+
+
+def work(run: Run, watch: Watch = lambda report, plan: None, heard: Progress = store.quiet) -> str:
     """Train `run`, from its checkpoint where it has one; give how that ended.
 
     That is finished, failed, paused, stopped or, by SIGTERM, terminated. SIGINT stops. Both leave a
-    checkpoint; a second signal is obeyed at once. `watch` sees every report. The caller is the
-    run's one writer (`dispatch.claim`).
+    checkpoint; a second signal is obeyed at once. `watch` sees every report, and `heard` how far
+    the data are prepared. The caller is the run's one writer (`dispatch.claim`).
     """
     run.mend()
     with Pulse(run, partial(dispatch.relieve, run.root, device_of)) as pulse:
         try:
-            ending = investigate(run, pulse) if "study" in run.config else train(run, pulse, watch)
+            study = "study" in run.config
+            ending = investigate(run, pulse) if study else train(run, pulse, watch, heard)
+        except Ended as end:
+            ending = str(end)
         except Exception as error:  # whatever it was, the viewers must hear of it
             run.trace()
             with suppress(OSError):  # the disk may be what failed
@@ -113,13 +122,13 @@ def work(run: Run, watch: Watch = lambda report, plan: None) -> str:
         return ending
 
 
-def train(run: Run, pulse: Pulse, watch: Watch) -> str:
-    """Train `run` and record it; give how it ended where it did not fail."""
+def train(run: Run, pulse: Pulse, watch: Watch, heard: Progress) -> str:
+    """Train `run` and record it; give how it ended where it did not fail. Raises: Ended."""
     load_torch()
-    from infovae_core import checkpoints, data, training
+    from infovae_core import checkpoints, training
 
     config = RunConfig.model_validate(run.config)
-    images = data.load(config.data, training.resolve_device(config.training.device))
+    images = prepare(run, config, pulse, heard)
     state = checkpoints.load(config, images, run.path / "checkpoint")
     kind = "started" if state is None else "resumed"
     state = state or training.init(config, images)
@@ -141,6 +150,28 @@ def train(run: Run, pulse: Pulse, watch: Watch) -> str:
                 break
         recorder.close(state)
     return ending or "finished"
+
+
+def prepare(run: Run, config: RunConfig, pulse: Pulse, heard: Progress) -> Dataset:
+    """The data of `run`; while they are fetched and decoded, the status says how far that is.
+
+    Raises: Ended where the run is asked to end meanwhile.
+    """
+    from infovae_core import data, training
+
+    with obeying(run) as asked:
+
+        def progress(done: int, of: int, what: str) -> None:
+            heard(done, of, what)
+            pulse.preparing = {"done": done, "of": of, "what": what}
+            if (wish := asked()) and wish != "knobs":
+                raise Ended(wish)
+
+        device = training.resolve_device(config.training.device)
+        try:
+            return data.load(config.data, device, progress)
+        finally:
+            pulse.preparing = None
 
 
 def evaluate(run: Run, seen: Seen = lambda name, estimate, share: None) -> str:

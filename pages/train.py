@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from dashboard import family, forms, live, palette, presets, state, words
-from infovae_core import runs, worker
+from dashboard import family, forms, live, palette, presets, state, uploads, words
+from infovae_core import fits, runs, worker
 from infovae_core.config import RunConfig
 from infovae_core.objectives import OBJECTIVES
 
@@ -36,9 +36,12 @@ def ask(request: str) -> None:
 
 
 with st.sidebar:
-    form = forms.Form(RunConfig, state.FORM)
+    uploads.take_up()
+    form = forms.Form(RunConfig, state.FORM, fits.refusals)
     presets.menu(form, state.FORM)
-    form.draw("data.name", "objective")
+    form.draw("data.name")
+    unusable = uploads.panel(form)
+    form.draw("objective")
     name = form.said("objective.name")
     kind, objective = OBJECTIVES[name], form.part("objective")
     formula = [f"{palette.chip(name)} **{kind.title}** minimises", words.formula(kind.formula)]
@@ -53,13 +56,14 @@ with st.sidebar:
     form.fold("Training", "training")
 
 with st.container(horizontal=True, vertical_alignment="center"):
-    wrong = "  \n".join(map(words.plain, dict.fromkeys(form.errors.values())))
+    reasons = dict.fromkeys([*form.errors.values(), *filter(None, [unusable])])
+    wrong = "  \n".join(map(words.plain, reasons))
     pressed = st.button(
         "Train",
         key="train",
         type="primary",
         icon=":material/play_arrow:",
-        disabled=form.value is None,
+        disabled=form.value is None or bool(unusable),
         help=wrong or None,
     )
     if pressed and form.value is not None and not state.just_started(run, form.value):

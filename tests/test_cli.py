@@ -2,17 +2,20 @@ import json
 import math
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
 import termios
+import time
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from infovae_core import dispatch, options, runs
-from infovae_core.__main__ import Lines, main
+from infovae_core.__main__ import Bar, Lines, main
 from infovae_core.config import RunConfig
 from infovae_core.objectives import OBJECTIVES
 from infovae_core.presets import PRESETS
@@ -133,7 +136,7 @@ def test_help_shows_every_field_with_its_text(name, capsys):
     shown = " ".join(capsys.readouterr().out.replace("│", " ").split())
     config = RunConfig(objective=OBJECTIVES[name]())
     for field in options.dotted(config.model_dump(exclude={"turns"})):
-        assert f"--{field.replace('_', '-')} " in shown
+        assert re.search(rf"--{re.escape(field.replace('_', '-'))}[ ,]", shown), field
     for part in (config, config.data, config.model, config.objective, config.training):
         for about in options.drawn_fields(type(part)).values():
             assert " ".join((about.description or "").split()) in shown
@@ -144,6 +147,7 @@ def test_help_shows_every_field_with_its_text(name, capsys):
     ("words", "names", "remedy"),
     [
         ("train --training.epochs 0", "training.epochs", "greater than or equal to 1, got 0"),
+        ("train --model.network pixelcnn", "network must fit the data", "set model.network to mlp"),
         ("train --training.epochs many", "--training.epochs", "--help"),
         ("train --training.epochs", "--training.epochs", "--help"),
         ("train --training.epocs 3", "--training.epocs", "did you mean --training.epochs?"),
@@ -151,7 +155,7 @@ def test_help_shows_every_field_with_its_text(name, capsys):
         ("train --objective.alpha 0 --objective.lam 0", "objective", "raise lam to at least 1"),
         ("train --objective.beta 4", "--objective.beta", "add --objective.name BetaVAE"),
         ("train --objective.name GAN", "--objective.name", "'VAE', 'BetaVAE', 'InfoVAE'"),
-        ("train --data.name cats", "--data.name", "('digits', 'mnist')"),
+        ("train --data.name cats", "--data.name", "('digits', 'mnist', 'fashion', "),
         ("train --training.device gpu", "training.device", "cuda"),
         ("train --zzz 1", "--zzz", "--help"),
         ("train mnist", "mnist", "--"),
@@ -226,6 +230,21 @@ def test_a_loss_that_rests_on_a_bound_that_has_blown_up_is_no_number(capsys):
     rows = (Row("train", {"total": math.nan, "rate": 2.0}), Row("test", {"total": 81.25}))
     Lines()(Report(SimpleNamespace(step=20), rows), Plan(100, 10, 10, 128))
     assert capsys.readouterr().err == "epoch 2/10: loss train unknown, test 81.25\n"
+
+
+@pytest.mark.parametrize("kind", [Bar, Lines])
+def test_preparing_is_told_in_a_terminal_and_in_a_log(kind, capsys):
+    with closing(kind()) as watch:
+        watch.prepare(0, 0, "Downloading MNIST (12 MB)")
+        for done in range(0, 300, 100):
+            watch.prepare(done, 300, "Decoding images")
+            time.sleep(0.11)  # a bar is drawn so often
+    said = capsys.readouterr().err
+    if kind is Lines:
+        assert said == "Downloading MNIST (12 MB)\nDecoding images\n"
+    else:
+        for words in ("Downloading MNIST (12 MB)", "Decoding images: ", "200/300"):
+            assert words in said
 
 
 def test_neither_help_nor_list_loads_torch():

@@ -1,6 +1,8 @@
+import numpy as np
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from infovae_core.catalogue import SETS
 from infovae_core.config import RunConfig
 from infovae_core.objectives import OBJECTIVES
 
@@ -129,8 +131,13 @@ def test_knobs_do_not_lead_to_another_run(sections):
     assert RunConfig().knobs_to(changed(**sections)) is None
 
 
-@pytest.mark.parametrize("name", ["digits", "mnist"])
-def test_epochs_left_out_suit_the_data_set(name):
-    config = RunConfig.model_validate({"data": {"name": name}})
+@pytest.mark.parametrize("name", SETS)
+def test_epochs_left_out_suit_the_data_set(name, tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((1200, 8, 8), np.uint8))
+    data = {"name": name, "path": tmp_path / "x.npy", "root": tmp_path}
+    config = RunConfig.model_validate({"data": data})
+    if name == "files":
+        assert config.epochs == 400
+        assert RunConfig(data=data | {"limit": 500}).epochs == 500
     assert config.training.epochs is None
     assert config.epochs > 1

@@ -11,22 +11,25 @@ import pytest
 ROOT = Path(__file__).parent.parent
 CORE = (
     *sorted({path.stem for path in (ROOT / "infovae_core").glob("*.py")} - {"__init__"}),
-    "measures",
+    *("files", "measures"),
 )
 ORDER = [  # each imports only from those before it
     ("aggregate", "decoders"),
-    ("divergences", "bounds", "likelihoods", "randomness", "runs", "sights"),
-    ("model", "metrics", "intervals", "probes"),
+    ("divergences", "distributions", "bounds", "randomness", "runs", "sights"),
+    ("catalogue", "likelihoods", "pixelcnn", "store"),
+    ("model", "metrics", "intervals", "probes", "files", "sprites", "toys"),
     ("estimators", "evidence", "results", "terms"),
     ("critics", "objectives"),
-    ("config", "errors", "family"),
-    ("data", "evaluation", "knobs", "networks", "presets", "studies"),
+    ("config", "downloads", "errors", "family"),
+    ("own",),
+    ("data", "evaluation", "fits", "knobs", "networks", "presets", "studies"),
     ("measures", "recorder", "training"),
     ("checkpoints", "snapshots", "information"),
     ("decoding",),
 ]
 LIGHT = (  # what the web server and the shell need first
-    *("runs", "config", "objectives", "metrics", "family", "presets", "knobs"),
+    *("runs", "catalogue", "config", "objectives", "metrics", "family", "presets", "knobs"),
+    *("fits", "store", "files", "own", "downloads", "sprites", "toys"),
     *("studies", "archive", "evaluation", "results", "decoders", "aggregate"),
     *("dispatch", "options", "worker", "__main__"),
 )

@@ -9,7 +9,7 @@ import torch
 from infovae_core import measures, metrics, training
 from infovae_core.config import RunConfig
 from infovae_core.data import Dataset, Split, load
-from infovae_core.likelihoods import Bernoulli
+from infovae_core.likelihoods import LIKELIHOODS, Bernoulli
 from infovae_core.measures import bounds, classes, likelihood
 from infovae_core.metrics import METRICS, choose, evaluate
 from infovae_core.terms import MutualInformation
@@ -48,7 +48,7 @@ def dataset(oracle, train=1500, test=600, classes=("low", "high")):
         x = oracle.sample(count)
         return Split(x, (x @ oracle.w[:, 0] > 0).long())
 
-    return Dataset("pca", split(train), split(test), classes)
+    return Dataset("pca", split(train), split(test), classes, kind="points")
 
 
 def measured(model, data, *names, seed=0):
@@ -251,9 +251,73 @@ def test_cross_entropy_on_grey_values_is_not_passed_off_as_a_density(binarize, q
         assert found["bits_per_dim"].low < bits < found["bits_per_dim"].high
 
 
-def test_a_density_says_how_it_compares_with_grey_levels(oracle, quick):
-    found = measured(oracle.model, dataset(oracle, 20, 20), "bits_per_dim")
-    assert "7.99" in found["bits_per_dim"].note
+@pytest.mark.parametrize("name", LIKELIHOODS)
+def test_bits_per_dimension_are_those_of_levels_and_say_so(name, quick):
+    """A density of x = k/255 stands for a probability 255 times smaller."""
+    config = RunConfig.model_validate(
+        {
+            "model": {"widths": [8], "likelihood": name},
+            "data": {"limit": 60, "binarize": "threshold" if name == "bernoulli" else "none"},
+        }
+    )
+    data = load(config.data)
+    model = training.init(config, data).model
+    found = measured(model, data, "log_likelihood_is", "bits_per_dim")
+    bits, levels = found["bits_per_dim"], {"bernoulli": 1, "logistic": 1, "logistic_mixture": 1}
+    expected = -found["log_likelihood_is"].value / 64 + math.log(levels.get(name, 255))
+    assert bits.value == pytest.approx(expected / math.log(2))
+    assert bits.low < bits.value < bits.high
+    said = {
+        "bernoulli": "same binarisation",
+        "logistic": "other works",
+        "logistic_mixture": "other",
+    }
+    assert said.get(name, "not dequantised") in bits.note
+
+
+def test_a_discretised_logistic_and_a_fine_gaussian_of_the_same_shape_have_the_same_bits(quick):
+    """What makes the bits of densities and of probabilities comparable."""
+    from infovae_core.distributions import DiscretisedLogistic
+
+    x = torch.randint(0, 256, (500,)) / 255
+    centre, scale = torch.full_like(x, 0.1), torch.full_like(x, -1.0)
+    probability = DiscretisedLogistic(centre, scale).log_prob(x)
+    y = 2 * x - 1
+    u = (y - centre) * (-scale).exp()
+    density = -u - scale - 2 * torch.nn.functional.softplus(-u) + math.log(2)  # of x
+    inside = (x > 0) & (x < 1)
+    torch.testing.assert_close(
+        probability[inside], density[inside] - math.log(255), atol=1e-4, rtol=0
+    )
+
+
+def test_points_have_no_levels(quick):
+    config = RunConfig.model_validate(
+        {"model": {"widths": [8], "likelihood": "gaussian_shared"}, "data": {"name": "mixture"}}
+    )
+    data = load(config.data.model_copy(update={"limit": 60}))
+    data = dataclasses.replace(data, test=Split(data.test.x[:60], data.test.y[:60]))
+    found = measured(training.init(config, data).model, data, "log_likelihood_is", "bits_per_dim")
+    bits = -found["log_likelihood_is"].value / 2 / math.log(2)
+    assert found["bits_per_dim"].value == pytest.approx(bits)
+    assert "no levels" in found["bits_per_dim"].note
+
+
+def test_every_metric_can_be_had_of_a_pixelcnn(quick, monkeypatch):
+    monkeypatch.setattr(classes, "PRIOR_SAMPLES", 40)
+    settings = {"network": "pixelcnn", "pixel_channels": 2, "pixel_layers": 1}
+    config = RunConfig.model_validate(
+        {"model": settings, "data": {"limit": 60, "binarize": "threshold"}}
+    )
+    data = load(config.data)
+    data = dataclasses.replace(data, test=Split(data.test.x[:30], data.test.y[:30]))
+    model = training.init(config, data).model
+    likelihoods = ("log_likelihood_is", "log_likelihood_ais")
+    found = measured(model, data, "elbo", *likelihoods, "class_mismatch")
+    assert found["elbo"].settings["draws"] == 1
+    is_, ais = (found[name] for name in likelihoods)
+    assert is_.value == pytest.approx(ais.value, abs=4 * (is_.error + ais.error))
+    assert found["class_mismatch"].value is not None
 
 
 @pytest.mark.parametrize("count", [2, 12, 120])

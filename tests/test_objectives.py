@@ -33,7 +33,7 @@ from tests.oracles import LinearEncoder, ProbabilisticPCA
 def tiny(seed=0):
     torch.manual_seed(seed)
     config = ModelConfig(widths=(5,), activation="tanh", latent_dim=2)
-    return Model(*mlp((4,), config), Gaussian(0.5), 2)
+    return Model(*mlp((4,), (4,), config), Gaussian(0.5), 2)
 
 
 def value_and_gradient(objective):

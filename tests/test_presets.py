@@ -5,11 +5,12 @@ import math
 import pytest
 import torch
 
-from infovae_core import presets
+from infovae_core import fits, presets, training
 from infovae_core.config import RunConfig
+from infovae_core.data import Dataset, Split
 from infovae_core.likelihoods import LIKELIHOODS
 from infovae_core.networks import NETWORKS
-from infovae_core.objectives import OBJECTIVES, VAE, InfoVAE
+from infovae_core.objectives import OBJECTIVES, BetaVAE, InfoVAE
 from infovae_core.presets import PRESETS
 from infovae_core.terms import DIVERGENCES, MMD
 
@@ -52,7 +53,7 @@ def test_a_preset_changes_what_it_says_and_nothing_else(name, base):
 def test_a_preset_no_longer_holds_when_one_of_its_settings_is_changed(name):
     made = over_default(name)
     assert PRESETS[name].holds(made.model_copy(update={"label": "mine"}))
-    assert not PRESETS[name].holds(made.model_copy(update={"objective": VAE()}))
+    assert not PRESETS[name].holds(made.model_copy(update={"objective": BetaVAE(beta=7)}))
     sooner = made.training.model_copy(update={"learning_rate": 0.5})
     changed = made.model_copy(update={"training": sooner})
     assert PRESETS[name].holds(changed) == ("training" not in PRESETS[name].settings)
@@ -89,6 +90,29 @@ PUBLISHED = {
     "baseline-mnist-cnn": ((0, 10_000), 20, 1e-3, None, 100, 10),
     "baseline-cifar": ((0.5, 1000), 500, 1e-3, None, 100, 10),
     "baseline-beta-cifar": ((4,), 500, 1e-3, None, 100, None),
+    "decoder-depth": ((1,), 20, None, None, None, None),
+    "posterior-collapse": ((1,), 10, 1e-3, None, 100, 5),
+    "exploding-elbo": ((1,), 1, 1e-3, None, 512, 2000),
+    "exploding-mmd": ((0, 500), 1, 1e-3, None, 512, 2000),
+}
+
+
+ON = {  # data set and network, where the preset says them
+    "mmd-vae-tutorial": ("mnist", "cnn_infovae"),
+    "infovae-mnist-cnn": ("mnist", "cnn_infovae"),
+    "infovae-mnist-quoted": ("mnist", None),
+    "infomax-mnist-fc": ("mnist", "mlp"),
+    "infomax-mnist-cnn": ("mnist", "cnn_infomax"),
+    "infomax-cifar": ("cifar10", "cnn_cifar"),
+    "infomax-celeba": ("celeba", "cnn_celeba"),
+    "baseline-mnist-fc": ("mnist", "mlp"),
+    "baseline-mnist-cnn": ("mnist", "cnn_infomax"),
+    "baseline-cifar": ("cifar10", "cnn_cifar"),
+    "baseline-beta-cifar": ("cifar10", "cnn_cifar"),
+    "decoder-depth": ("mnist", "mlp"),
+    "posterior-collapse": ("mnist", "pixelcnn"),
+    "exploding-elbo": ("two_points", "mlp"),
+    "exploding-mmd": ("two_points", "mlp"),
 }
 
 
@@ -108,7 +132,10 @@ def test_published_values(name):
     )
     assert config.training.batch_size == (batch or base.training.batch_size)
     assert config.training.epochs == (epochs or base.training.epochs)
-    assert (config.data.name == "mnist") == ("mnist" in name or "tutorial" in name)
+    data, network = ON[name]
+    assert config.data.name == (data or base.data.name)
+    assert config.model.network == (network or base.model.network)
+    fits.check_config(config)
 
 
 def test_the_tutorials_ten_thousand_steps_are_its_epochs():
@@ -146,7 +173,7 @@ def test_the_tutorials_likelihood_is_the_squared_error_and_a_constant():
 )
 def test_fully_connected_layers(name, encoder, decoder, millions):
     with torch.device("meta"):  # the shapes without the weights
-        built = NETWORKS["mlp"]((28, 28), PRESETS[name].over(OTHER).model)
+        built = NETWORKS["mlp"]((28, 28), (28, 28), PRESETS[name].over(OTHER).model)
     layers = [[m for m in net if isinstance(m, torch.nn.Linear)] for net in built]
     for linear, sizes in zip(layers, (encoder, decoder), strict=True):
         assert [linear[0].in_features, *(m.out_features for m in linear)] == sizes
@@ -155,6 +182,22 @@ def test_fully_connected_layers(name, encoder, decoder, millions):
         weights = sum(w.numel() for net in built for w in net.parameters())
         assert round(weights / 1e6) == millions
         assert f"{millions} million weights" in PRESETS[name].note
+
+
+def test_two_points_leave_the_prior_with_the_elbo_and_stay_within_it_with_mmd():
+    x = torch.tensor([[-1.0], [1.0]]).repeat(16, 1)
+    points = Split(x, (x[:, 0] > 0).long())
+    farthest = {}
+    for name in ("exploding-elbo", "exploding-mmd"):
+        data = Dataset("two points", points, points, ("-1", "+1"), kind="points")
+        state = training.init(over_default(name), data)
+        for _ in range(400):
+            training.train_step(state, state.objective, x)
+        with torch.no_grad():
+            q = state.model.posterior(x)
+        farthest[name] = (q.mean.abs() + q.stddev).max().item()
+    assert farthest["exploding-mmd"] < 1.5
+    assert farthest["exploding-elbo"] > 1.25 * farthest["exploding-mmd"]
 
 
 @pytest.mark.parametrize(("name", "said"), [("ae", "did you mean aae"), ("", "choose one of them")])

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from infovae_core import config
+from infovae_core.catalogue import SETS
 from infovae_core.metrics import METRICS
 from infovae_core.objectives import OBJECTIVES
+from infovae_core.toys import LINEAR
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -22,6 +24,21 @@ def blocks(language):
 def test_table_of_objectives_is_the_registry():
     rows = re.findall(r"^\| (.+?) \| \$(.+?)\$ \| (.+?) \|$", README, re.MULTILINE)
     assert rows == [(o.title, o.formula, o.source) for o in OBJECTIVES.values()]
+
+
+def test_table_of_data_sets_is_the_catalogue():
+    rows = re.findall(r"^\| (.+?) \| `(\w+)` \| (.+?) \| (.+?) \| (.+?) \|$", README, re.MULTILINE)
+    assert rows == [
+        (s.title, name, f"{s.train:,} + {s.test:,}", " × ".join(map(str, s.shape)), s.source)
+        for name, s in SETS.items()
+        if name != "files"
+    ]
+
+
+def test_numbers_of_the_linear_gaussian_set_are_those_of_its_formulas():
+    docs = (ROOT / "docs/data.md").read_text()
+    assert f"| {LINEAR.information:.4f} nats |" in docs
+    assert f"| {-LINEAR.entropy:.4f} nats |" in docs
 
 
 def test_table_of_metrics_names_them_all():

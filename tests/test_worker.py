@@ -8,8 +8,10 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
@@ -306,3 +308,48 @@ def test_a_bad_config_is_explained_by_field(config, said):
 )
 def test_any_error_is_one_line(error, line):
     assert worker.explain(error) == line
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A run on a file of images, which are decoded one by one."""
+    monkeypatch.setattr("infovae_core.own.BLOCK", 1)
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).integers(0, 255, (40, 6, 6), np.uint8))
+    data = {"name": "files", "path": tmp_path / "x.npy", "root": tmp_path}
+    return runs.create(tmp_path / "runs", RunConfig(data=data, training={"epochs": 1}))
+
+
+def test_while_data_are_prepared_the_status_says_how_far_that_is(own):
+    said, seen = [], []
+
+    def heard(*told):
+        said.append(told)
+        if told[1] == 40 and told[0] > 20 and not seen:
+            until(lambda: (own.status["preparing"] or {}).get("done", 0) > 1, "a heartbeat")
+            seen.append(own.status)
+
+    assert worker.work(own, heard=heard) == "finished", own.status["error"]
+    assert said[-40:] == [(done, 40, "Decoding images") for done in range(1, 41)]
+    [status] = seen
+    assert status["state"] == "running"
+    assert status["preparing"].keys() == {"done", "of", "what"}
+    assert own.status["preparing"] is None
+    said.clear()
+    again = runs.create(own.root, RunConfig.model_validate(own.config))
+    assert worker.work(again, heard=heard) == "finished"
+    assert said == []  # decoded already
+
+
+@pytest.mark.parametrize(("request_", "ending"), [("stop", "stopped"), ("pause", "paused")])
+def test_preparing_can_be_ended_and_gone_on_with(own, request_, ending):
+    def heard(done, of, what):
+        if done == 10:
+            own.request(request_)
+            time.sleep(2 * worker.OBEY)
+
+    assert worker.work(own, heard=heard) == own.state == ending
+    assert own.status["preparing"] is None
+    assert story(own) == [ending]
+    own.withdraw(request_)
+    assert worker.work(own) == "finished"
+    assert story(own) == [ending, "started", "finished"]

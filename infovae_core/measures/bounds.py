@@ -32,7 +32,7 @@ def critic(
 
     Codes are centred and scaled unit by unit, which leaves I(x; z) as it is.
     """
-    held_out = subject.data.test.x[spread(len(subject.data.test), CODES)]
+    held_out = subject.test_x[spread(len(subject.test_x), CODES)]
     if min(len(subject.train_x), len(held_out)) < LEAST:
         return {name: absent(f"A critic needs {LEAST} images to learn and as many to prove.")}
     centre, width = subject.train.z.mean(0), subject.train.z.std(0).clamp_min(1e-6)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from infovae_core import intervals, probes
 from infovae_core.data import spread
+from infovae_core.distributions import picture
 from infovae_core.measures.subject import (
     BLOCK,
     Estimates,
@@ -33,17 +34,17 @@ def samples(subject: Subject, progress: Progress) -> Estimates:
     """Shares of the classes among images decoded from the prior."""
     data, names = subject.data, ("class_mismatch", "class_kl")
     classes = len(data.classes)
-    if reason := too_few_classes(data.train.y):
+    if reason := too_few_classes(subject.train_y):
         return dict.fromkeys(names, absent(reason))
     judge = probes.network(
-        Labelled(subject.train_x, data.train.y),
+        Labelled(subject.train_x, subject.train_y),
         CLASSIFIER,
         subject.generator("classifier"),
         subject.stream("classifier weights"),
-        epochs=max(5, CLASSIFIER_STEPS * 128 // len(data.train)),
+        epochs=max(5, CLASSIFIER_STEPS * 128 // len(subject.train_x)),
         progress=lambda done: progress(0.9 * done),
     )
-    right = (probes.classify(judge, data.test.x) == data.test.y.cpu()).double().mean().item()
+    right = (probes.classify(judge, subject.test_x) == data.test.y.cpu()).double().mean().item()
     counts = np.bincount(probes.classify(judge, drawn(subject)).numpy(), minlength=classes)
     settings = {
         "accuracy_of_classifier": round(right, 4),
@@ -65,15 +66,16 @@ def samples(subject: Subject, progress: Progress) -> Estimates:
 
 @torch.no_grad()
 def drawn(subject: Subject) -> Float[Tensor, "n *data"]:
-    """Decoded prior draws: the mean of p(x|z), as a view shows it."""
-    like = subject.data.test.x
+    """Decoded prior draws: the mean of p(x|z), or a draw from it where it has none to show."""
+    like = subject.test_x
     noise = torch.randn(
         (PRIOR_SAMPLES, subject.model.latent_dim),
         generator=subject.generator("prior samples"),
         dtype=like.dtype,
         device=like.device,
     )
-    return torch.cat([subject.model.decode(z).mean for z in noise.split(BLOCK)])
+    generator = subject.generator("draws of pixels")
+    return torch.cat([picture(subject.model.decode(z), generator) for z in noise.split(BLOCK)])
 
 
 def total_mismatch(shares: np.ndarray) -> np.ndarray | np.floating:

@@ -27,17 +27,18 @@ TEMPERATURES, ANNEALED = 300, 32
 @torch.no_grad()
 def bound(subject: Subject, progress: Progress) -> Estimates:
     """Distortion from `DRAWS` codes per image, the rate in closed form, and the ELBO."""
+    draws = subject.fewer(DRAWS, 8)
     generator, distortion, rate = subject.generator("bound"), [], []
-    for x in subject.data.test.x.split(BLOCK // DRAWS):
+    for x in subject.test_x.split(BLOCK // draws):
         q = subject.model.posterior(x)
         noise = torch.randn(
-            (DRAWS, *q.mean.shape), generator=generator, dtype=x.dtype, device=x.device
+            (draws, *q.mean.shape), generator=generator, dtype=x.dtype, device=x.device
         )
         z = q.mean + q.stddev * noise
         distortion.append(-evidence.log_likelihood(subject.model, z, x).mean(0).double())
         rate.append(estimators.closed_rate(q.mean.double(), q.variance.double()))
     d, r = torch.cat(distortion), torch.cat(rate)
-    settings, note = {"draws": DRAWS}, subject.caveat
+    settings, note = {"draws": draws}, subject.caveat
     return {
         "elbo": of_mean(-d - r, settings=settings, note=note),
         "distortion": of_mean(d, settings=settings, note=note),
@@ -47,16 +48,17 @@ def bound(subject: Subject, progress: Progress) -> Estimates:
 
 def importance(subject: Subject, progress: Progress) -> Estimates:
     """log p(x) of all held-out images by few draws, corrected by many draws of some of them."""
-    x = subject.data.test.x
-    rows = spread(len(x), SAMPLED).to(x.device)
+    x = subject.test_x
+    samples = subject.fewer(SAMPLES, 10)
+    rows = spread(len(x), subject.fewer(SAMPLED, 4)).to(x.device)
     generator = subject.generator("importance")
-    fine = evidence.importance(subject.model, x[rows], SAMPLES, generator, progress)
+    fine = evidence.importance(subject.model, x[rows], samples, generator, progress)
     effective = fine.effective.median().item()
-    settings = {"samples": SAMPLES, "images": len(rows), "effective_samples": round(effective, 1)}
+    settings = {"samples": samples, "images": len(rows), "effective_samples": round(effective, 1)}
     notes = [subject.caveat]
-    if effective < SAMPLES / 100:
+    if effective < samples / 100:
         notes.append(
-            f"Half of the images have fewer than {effective:.0f} effective draws of {SAMPLES}: the "
+            f"Half of the images have fewer than {effective:.0f} effective draws of {samples}: the "
             "encoder fits p(z|x) badly, and log p(x) may be well above."
         )
     estimate = corrected(
@@ -67,14 +69,13 @@ def importance(subject: Subject, progress: Progress) -> Estimates:
 
 def annealing(subject: Subject, progress: Progress) -> Estimates:
     """log p(x) of all held-out images by importance sampling, corrected by annealing of some."""
-    x = subject.data.test.x
-    rows = spread(len(x), ANNEALED).to(x.device)
+    x = subject.test_x
+    steps = subject.fewer(TEMPERATURES, 4)
+    rows = spread(len(x), subject.fewer(ANNEALED, 4)).to(x.device)
     generator = subject.generator("annealing")
-    fine = evidence.annealing(
-        subject.model, x[rows], TEMPERATURES, generator=generator, progress=progress
-    )
+    fine = evidence.annealing(subject.model, x[rows], steps, generator=generator, progress=progress)
     settings = {
-        "temperatures": TEMPERATURES,
+        "temperatures": steps,
         "chains": fine.log_weights.shape[1],
         "images": len(rows),
         "acceptance": round(fine.acceptance, 3),
@@ -106,18 +107,33 @@ def corrected(
     return Estimate(**{"value": value, "error": error, "low": low, "high": high, "n": n} | more)
 
 
+LEVELS = {
+    "binary": "Of binary images: comparable with other numbers of the same binarisation only.",
+    "levels": "Of 256 levels: comparable with other works' bits per dimension.",
+    "density": "A density of values from 0 to 1, and log₂ 255 = 7.99 added for 256 levels. The "
+    "values were not dequantised: a fair comparison only while σ is well above 1/255.",
+}
+
+
 def bits(subject: Subject, estimate: Estimate) -> Estimate:
-    """A log-likelihood as bits per dimension, where it is one."""
+    """A log-likelihood as bits per dimension, where it is one.
+
+    A density p of x = k/255 stands for the probability p(x)/255 of the level k. That holds for
+    noise of a level's width on x, without which a narrow density gains without bound (Theis, van
+    den Oord and Bethge 2016, section 3.1). A density of points stays what it is.
+    """
     if subject.caveat:
         return absent(subject.caveat)
     unit = -math.prod(subject.data.shape) * math.log(2)
-    levels = "A density of values from 0 to 1; add log₂ 255 = 7.99 to compare with 256 grey levels."
+    kind, points = subject.model.likelihood.of, subject.data.kind == "points"
+    offset = math.log2(255) if kind == "density" and not points else 0.0
+    note = "A density of points, which has no levels." if points else LEVELS[kind]
     return Estimate(
-        value=estimate.value / unit,
+        value=estimate.value / unit + offset,
         error=estimate.error / -unit,
-        low=estimate.high / unit,
-        high=estimate.low / unit,
+        low=estimate.high / unit + offset,
+        high=estimate.low / unit + offset,
         n=estimate.n,
         settings=estimate.settings,
-        note=joined([estimate.note, "" if subject.model.likelihood.binary else levels]),
+        note=joined([estimate.note, note]),
     )

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.distributions import Independent
 
@@ -14,12 +14,14 @@ from infovae_core import evidence, intervals
 from infovae_core.data import Dataset, spread
 from infovae_core.metrics import Estimate
 from infovae_core.model import VAE, diagonal_normal
+from infovae_core.pixelcnn import PixelCNN
 from infovae_core.probes import Labelled, Scale
 from infovae_core.randomness import seed_of
 
 Progress = Callable[[float], object]
 Estimates = dict[str, Estimate]
 
+TRAINED = 60_000  # training images that anything is measured on
 CODES = 10_000  # held-out images of which all pairs are taken
 ROUGH_SAMPLES = 16  # importance samples of every held-out image
 BLOCK = 1000  # images that pass through a network at once
@@ -52,22 +54,37 @@ class Subject:
         return torch.Generator(self.data.test.x.device).manual_seed(self.stream(purpose))
 
     @cached_property
+    def train_rows(self) -> Int[Tensor, " n"]:
+        """Which training images are looked at."""
+        return spread(len(self.data.train), TRAINED).to(self.data.train.x.device)
+
+    @cached_property
     def train_x(self) -> Float[Tensor, "n *data"]:
         """Training images; drawn once where they are rates."""
-        x = self.data.train.x
+        x = self.data.train.items(self.train_rows)
         if not self.data.dynamic:
             return x
         return torch.bernoulli(x, generator=self.generator("binary training images"))
 
+    @property
+    def train_y(self) -> Int[Tensor, " n"]:
+        """Their classes."""
+        return self.data.train.y[self.train_rows]
+
+    @cached_property
+    def test_x(self) -> Float[Tensor, "n *data"]:
+        """All held-out images."""
+        return self.data.test.items()
+
     @cached_property
     def train(self) -> Codes:
-        """Codes of all training images."""
+        """Codes of training images."""
         return self._encode(self.train_x, "training codes")
 
     @cached_property
     def test(self) -> Codes:
         """Codes of held-out images."""
-        return self._encode(self.data.test.x[spread(len(self.data.test), CODES)], "held-out codes")
+        return self._encode(self.test_x[spread(len(self.test_x), CODES)], "held-out codes")
 
     @torch.no_grad()
     def _encode(self, x: Float[Tensor, "n *data"], purpose: str) -> Codes:
@@ -82,23 +99,29 @@ class Subject:
         scale = Scale.of(self.train.q.mean)
         rows = spread(len(self.data.test), CODES)
         test = Labelled(scale(self.test.q.mean), self.data.test.y[rows])
-        return Labelled(scale(self.train.q.mean), self.data.train.y), test
+        return Labelled(scale(self.train.q.mean), self.train_y), test
 
     @cached_property
     def rough_log_px(self) -> Float[Tensor, " n"]:
         """log p(x) of every held-out image by few importance samples."""
-        generator = self.generator("rough importance")
-        return evidence.importance(self.model, self.data.test.x, ROUGH_SAMPLES, generator).log_px
+        generator, draws = self.generator("rough importance"), self.fewer(ROUGH_SAMPLES, 16)
+        return evidence.importance(self.model, self.test_x, draws, generator).log_px
+
+    def fewer(self, usual: int, times: int) -> int:
+        """How many draws to take: so many times fewer where each is a pass of a PixelCNN."""
+        costly = isinstance(self.model.decoder, PixelCNN)
+        return max(1, usual // times) if costly else usual
 
     @property
     def caveat(self) -> str:
         """What keeps log p(x|z) from being the log of a density."""
-        return GREY if self.model.likelihood.binary and not self.is_binary else ""
+        binary = self.model.likelihood.of == "binary"
+        return GREY if binary and not self.is_binary else ""
 
     @cached_property
     def is_binary(self) -> bool:
         """Whether every pixel is 0 or 1."""
-        x = self.data.test.x
+        x = self.test_x
         return bool(((x == 0) | (x == 1)).all())
 
 

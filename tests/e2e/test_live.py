@@ -184,6 +184,21 @@ def test_questions_end_with_the_run(view, run):
     assert view.data("polls") == polls
 
 
+def test_preparing_data_is_shown_as_it_goes_on(view, run):
+    view.open(run).until(snapshot=20)
+    told = {"done": 12000, "of": 48000, "what": "Decoding faces"}
+    fakes.progress(run, 0, preparing=told)
+    strip, bar = view.root.locator(".strip"), view.root.locator('[role="progressbar"]')
+    expect(strip.locator(".state")).to_have_text("Preparing")
+    expect(strip).to_contain_text("Decoding faces: 12,000 of 48,000")
+    expect(bar).to_have_attribute("aria-valuenow", "25")
+    fakes.progress(run, 0, preparing={"done": 0, "of": 0, "what": "Downloading MNIST (12 MB)"})
+    expect(strip).to_contain_text("Downloading MNIST (12 MB) …")
+    fakes.progress(run, 30, preparing=None)
+    expect(strip.locator(".state")).to_have_text("Running")
+    expect(bar).to_have_attribute("aria-valuenow", "30")
+
+
 def test_a_failed_run_says_why(view, run):
     view.open(run).until(snapshot=20)
     fakes.progress(run, 30, "failed", error="mmd became infinite; lower the learning rate")

@@ -8,7 +8,12 @@ const ACTIVATIONS = {
   silu: (x) => x / (1 + Math.exp(-x)),
   tanh: Math.tanh,
 };
-const LINKS = { identity: (x) => x, sigmoid: (x) => 1 / (1 + Math.exp(-x)) };
+const LINKS = {
+  identity: (x) => x,
+  sigmoid: (x) => 1 / (1 + Math.exp(-x)),
+  continuous_bernoulli: (x) =>
+    Math.abs(x) < 0.3 ? 0.5 + x / 12 - x ** 3 / 720 : 1 / (1 - Math.exp(-x)) - 1 / x,
+};
 
 const kept = new Map(); // promises, by address
 
@@ -123,6 +128,7 @@ export class Decoder {
         this.layers.at(-1).then.push(ACTIVATIONS[kind]);
       }
     }
+    // The means come before what a likelihood may want beside them, which is not computed.
     this.layers.at(-1).then.push(LINKS[link]);
     this.channels = shape.length === 3 ? shape[0] : 1;
   }

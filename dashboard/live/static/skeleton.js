@@ -53,6 +53,10 @@ const KEY = `
     </div>
   </div>`;
 
+/** Where images are drawn pixel by pixel there is no mean to show. */
+const DRAWS = `<span class="draws" title="One draw from p(x|z) each, all with the same noise: what
+differs between two images comes from the code." hidden>same noise</span>`;
+
 const section = (name, title, tools, stage, foot) =>
   panel({ name, title, help: HELP[name], tools, stage, foot });
 
@@ -90,8 +94,8 @@ export const SKELETON = `
        ${KEY}<p class="hint" hidden></p><div class="tip" aria-hidden="true" hidden></div>`,
       '<div class="legend" role="group" aria-label="Codes shown"></div>',
     )}
-    ${section("pairs", "Unseen digits, and what comes back", STAMP, canvas("Reconstructions"))}
-    ${section("samples", "New digits, drawn from the prior", STAMP, canvas("Samples"))}
+    ${section("pairs", "Unseen digits, and what comes back", DRAWS + STAMP, canvas("Reconstructions"))}
+    ${section("samples", "New digits, drawn from the prior", DRAWS + STAMP, canvas("Samples"))}
   </div>
   <div class="time"></div>
   <div class="announcer" aria-live="polite"></div>`;

@@ -40,11 +40,12 @@ export class Strip {
    * Show a run's state and how far it is; "none" where there is no run, "" while nobody knows.
    * A running or finished one may have a `warning`.
    */
-  show(state, { step, steps, epoch, epochs, rate, seconds, error }, warning) {
-    const word = STATES[state] ?? state;
-    const begun = steps != null;
+  show(state, { step, steps, epoch, epochs, rate, seconds, error, preparing }, warning) {
+    const prepares = state === "running" ? preparing : null;
+    const word = prepares ? "Preparing" : (STATES[state] ?? state);
+    const begun = steps != null && !prepares;
     const running = begun && state === "running";
-    const warned = warning && `▲ ${warning}`;
+    const warned = prepares ? progress(prepares) : warning && `▲ ${warning}`;
     const said = { failed: error, running: warned, finished: warned, ...SAYINGS };
     const saying = said[state] ?? "";
     const left = ((steps - step) * seconds) / step;
@@ -59,7 +60,8 @@ export class Strip {
     this.#fact("rate", running && rate != null, count(Number((rate ?? 0).toPrecision(3))));
     this.#fact("left", running && seconds > 1 && Number.isFinite(left), duration(left));
     this.#fact("took", begun && !running && seconds != null, duration(seconds));
-    const share = begun ? Math.min(1, (step ?? 0) / steps) : 0;
+    const [done, all] = prepares ? [prepares.done, prepares.of] : [begun ? step : 0, steps];
+    const share = all ? Math.min(1, (done ?? 0) / all) : 0;
     const percent = Math.round(100 * share);
     this.fill.style.transform = `scaleX(${share})`;
     this.bar.setAttribute("aria-valuenow", percent);
@@ -77,6 +79,11 @@ export class Strip {
     write(element.querySelector("b"), value);
     if (total !== undefined) write(element.querySelector("i"), total);
   }
+}
+
+/** How far the data are prepared, in words. */
+function progress({ done, of, what }) {
+  return of ? `${what}: ${count(done)} of ${count(of)}` : `${what} …`;
 }
 
 /** Change an element's text only where it differs. */

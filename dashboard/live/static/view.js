@@ -149,7 +149,10 @@ export class View {
     this.events = [...this.events.slice(0, from), ...events];
     this.late = status.step > LATE * status.steps;
     this.strip.show(state, status, this.#warning);
-    if (changed) this.plane.introduce(about, this.palette);
+    if (changed) {
+      this.plane.introduce(about, this.palette);
+      for (const note of this.root.querySelectorAll(".draws")) note.hidden = about.pictures !== "draws";
+    }
     if (changed || rows.length || events.length) {
       this.curves.show(this.history, this.about, this.events);
     }

@@ -1,0 +1,63 @@
+"""A person's own images, whatever they lie in: found, checked, and decoded block by block.
+
+Nothing is trusted: what is read is what was checked, archives are never unpacked to the disk, no
+pickle is opened, and whatever cannot be used is a `DataError` with the rule, what was got, and the
+remedy. Loads no torch.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from infovae_core.catalogue import DataError
+from infovae_core.files import arrays, pictures
+from infovae_core.files.source import Source
+from infovae_core.files.trees import Tree, Zip, open_tree
+from infovae_core.store import Progress, quiet
+
+ACCEPTED = "images (PNG, JPEG, …), an .npz or .npy array, IDX files, or a .zip of any of these"
+
+__all__ = ["ACCEPTED", "Source", "find"]
+
+
+def find(path: Path, size: int | None, grey: bool, progress: Progress = quiet) -> Source:
+    """What lies at `path`, to be decoded as squares of `size` pixels and in grey where asked.
+
+    Raises: DataError.
+    """
+    tree = open_tree(path)
+    kinds = {
+        "images": [name for name in tree.names if pictures.is_picture(name)],
+        "IDX files": [name for name in tree.names if arrays.is_idx(name)],
+        ".npy arrays": [name for name in tree.names if name.lower().endswith(".npy")],
+        ".npz files": [name for name in tree.names if name.lower().endswith(".npz")],
+    }
+    found = {kind: names for kind, names in kinds.items() if names}
+    if not found:
+        others = ", ".join(tree.names[:3]) or "nothing"
+        raise DataError(f"your own data must be {ACCEPTED}, got {others} in {path.name}; add some")
+    if len(found) > 1 or len(found.get(".npz files", ())) > 1:
+        told = " and ".join(f"{len(names)} {kind}" for kind, names in found.items())
+        raise DataError(
+            f"your own data must be of one kind, and one .npz, got {told} in {path.name}; "
+            "keep what you want to train on, and put the rest elsewhere"
+        )
+    [(kind, names)] = found.items()
+    if kind == "images":
+        return pictures.find(tree, names, size, grey, progress)
+    return arrays.find(read_arrays(tree, kind, names, progress), size, grey)
+
+
+def read_arrays(tree: Tree, kind: str, names: list[str], progress: Progress) -> arrays.Named:
+    """The images and labels among named arrays."""
+    if kind == ".npz files":  # which is a zip of .npy files
+        [name] = names
+        tree = Zip(tree.read(name), name)
+        names = [name for name in tree.names if name.lower().endswith(".npy")]
+    read = arrays.read_idx if kind == "IDX files" else arrays.read_npy
+    said = {}
+    wanted = arrays.wanted(names)
+    for done, name in enumerate(wanted):
+        progress(done, len(wanted), f"Reading {name}")
+        said[name] = read(tree.read(name), name)
+    return said

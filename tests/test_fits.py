@@ -1,0 +1,223 @@
+"""What is offered for which data: whatever is refused says why, and whatever is offered trains."""
+
+import math
+
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from infovae_core import catalogue, fits, networks, training
+from infovae_core.catalogue import SETS
+from infovae_core.config import ModelConfig, RunConfig
+from infovae_core.data import Dataset, Split
+from infovae_core.fits import Items, why_not_likelihood, why_not_network
+from infovae_core.likelihoods import LIKELIHOODS
+from infovae_core.networks import NETWORKS
+
+SMALL, DIGIT, COLOUR = Items((8, 8)), Items((28, 28)), Items((3, 32, 32))
+BINARY, FACES, POINTS = Items((28, 28), binary=True), Items((3, 64, 64)), Items((2,), real=True)
+
+
+@pytest.mark.parametrize(
+    ("items", "offered"),
+    [
+        (SMALL, ["mlp", "cnn_infovae"]),
+        (DIGIT, ["mlp", "cnn_infovae", "cnn_infomax"]),
+        (BINARY, ["mlp", "cnn_infovae", "cnn_infomax", "pixelcnn"]),
+        (COLOUR, ["mlp", "cnn_infovae", "cnn_infomax", "cnn_cifar", "cnn_celeba"]),
+        (FACES, ["mlp", "cnn_infomax", "cnn_cifar", "cnn_celeba"]),
+        (Items((3, 32, 32), binary=True), [n for n in NETWORKS if n != "pixelcnn"]),
+        (Items((30, 30)), ["mlp", "cnn_infomax"]),
+        (POINTS, ["mlp"]),
+    ],
+)
+def test_networks_for_data(items, offered):
+    assert [name for name in NETWORKS if why_not_network(name, items) is None] == offered
+
+
+GAUSSIAN = ["gaussian", "gaussian_shared", "gaussian_learned"]
+
+
+@pytest.mark.parametrize(
+    ("items", "network", "offered"),
+    [
+        (SMALL, "mlp", [*LIKELIHOODS]),
+        (COLOUR, "cnn_cifar", [*LIKELIHOODS]),
+        (BINARY, "mlp", ["bernoulli", *GAUSSIAN]),
+        (BINARY, "pixelcnn", ["bernoulli"]),
+        (POINTS, "mlp", GAUSSIAN),
+        (Items((4, 8, 8)), "mlp", [n for n in LIKELIHOODS if n != "logistic_mixture"]),
+    ],
+)
+def test_likelihoods_for_data_and_network(items, network, offered):
+    fitting = [n for n in LIKELIHOODS if why_not_likelihood(n, items, network) is None]
+    assert fitting == offered
+
+
+@pytest.mark.parametrize("name", [name for name in SETS if name != "files"])
+@pytest.mark.parametrize("binarize", ["none", "threshold"])
+def test_every_data_set_can_be_trained_on(name, binarize):
+    items = Items.of(SETS[name], binarize)
+    for network in NETWORKS:
+        if why_not_network(network, items) is None:
+            assert any(why_not_likelihood(n, items, network) is None for n in LIKELIHOODS)
+
+
+def test_what_does_not_fit_is_refused_with_what_does():
+    with pytest.raises(fits.Misfit) as error:
+        fits.check(ModelConfig(network="cnn_celeba"), DIGIT)
+    assert str(error.value) == (
+        "the network must fit the data, got cnn_celeba for images of 28 × 28: needs images of at "
+        "least 32 × 32 pixels; set model.network to mlp or cnn_infovae or cnn_infomax"
+    )
+    with pytest.raises(
+        fits.Misfit, match="got logistic for binary images of 28 × 28: needs grey levels"
+    ):
+        fits.check(ModelConfig(likelihood="logistic"), BINARY)
+    with pytest.raises(fits.Misfit, match="got bernoulli for points of 2 numbers: needs values"):
+        fits.check(ModelConfig(), POINTS)
+
+
+def test_a_misfit_is_refused_before_anything_is_loaded_and_again_before_training(digits):
+    config = RunConfig.model_validate({"model": {"network": "pixelcnn"}})
+    for start in (lambda: fits.check_config(config), lambda: training.init(config, digits)):
+        with pytest.raises(fits.Misfit, match="set Binarise to threshold or dynamic"):
+            start()
+    binary = config.model_copy(
+        update={"data": config.data.model_copy(update={"binarize": "dynamic"})}
+    )
+    fits.check_config(binary)
+    assert fits.Items.of(catalogue.about(binary.data), "dynamic").binary
+
+
+def test_old_configs_load_whatever_they_ask_for():
+    old = {"model": {"network": "mlp", "likelihood": "gaussian", "sigma": 0.001}}
+    assert RunConfig.model_validate(old).model.sigma == 0.001
+    assert RunConfig.model_validate({"model": {"network": "cnn_celeba"}})
+
+
+# The form
+
+
+def page(prefill):
+    """The settings as the dashboard has them."""
+    import streamlit as st
+
+    from dashboard import forms
+    from infovae_core import fits
+    from infovae_core.config import RunConfig
+
+    if "f" not in st.session_state:
+        forms.fill("f", RunConfig.model_validate(prefill))
+    form = forms.Form(RunConfig, "f", fits.refusals)
+    form.draw("")
+    st.session_state["out"] = form
+
+
+def opened(**prefill):
+    app = AppTest.from_function(page, args=(prefill,), default_timeout=30).run()
+    assert not app.exception
+    return app
+
+
+def widget(app, path):
+    [key] = [leaf.key for leaf in app.session_state["out"].leaves if leaf.path == path]
+    return app.get_by_key(key)
+
+
+def model_of(app):
+    assert not app.exception
+    return app.session_state["out"].value.model
+
+
+def said(app):
+    return [part.value for part in (*app.markdown, *app.caption)]
+
+
+def test_the_form_offers_what_fits_and_says_why_the_rest_does_not():
+    app = opened()
+    assert widget(app, "model.network").options == ["MLP", "CNN of InfoVAE"]
+    for reason in (
+        "Not offered here:",
+        "CNN for CIFAR, CNN for CelebA: needs images of at least 32",
+        "PixelCNN: draws binary images",
+    ):
+        assert any(reason in m for m in said(app)), reason
+    app = widget(app, "data.binarize").set_value("dynamic").run()
+    assert "PixelCNN" in widget(app, "model.network").options
+    assert any("continuous Bernoulli: needs grey values" in m for m in said(app))
+
+
+def test_what_no_longer_fits_gives_way_and_that_is_said():
+    app = opened(model={"network": "cnn_infovae", "likelihood": "logistic"})
+    assert model_of(app).network == "cnn_infovae"
+    app = widget(app, "data.name").set_value("mixture").run()
+    assert (model_of(app).network, model_of(app).likelihood) == ("mlp", "gaussian")
+    assert any("MLP instead of CNN of InfoVAE: needs images" in m for m in said(app))
+    assert any("instead of discretised logistic: needs values from 0 to 1" in m for m in said(app))
+    app.run()
+    assert any("MLP instead of" in m for m in said(app))
+    app = widget(app, "data.name").set_value("digits").run()
+    assert not any("instead of" in m for m in said(app))
+    assert model_of(app).network == "mlp"
+
+
+def test_a_network_narrows_the_likelihoods():
+    app = opened(data={"binarize": "threshold"}, model={"likelihood": "gaussian"})
+    app = widget(app, "model.network").set_value("pixelcnn").run()
+    assert model_of(app).likelihood == "bernoulli"
+    assert widget(app, "model.likelihood").options == ["Bernoulli"]
+
+
+# Whatever is offered trains
+
+
+def stand_in(items, count=4):
+    """Data of that shape; every value of the kind's is there."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.rand(count, *items.shape, generator=generator, dtype=torch.float32)
+    x = x.round() if items.binary else 3 * x - 1 if items.real else (x * 255).round() / 255
+    split = Split(x, torch.arange(count) % 2)
+    return Dataset("stand-in", split, split, ("a", "b"), kind="points" if items.real else "images")
+
+
+def offered():
+    """Every network and likelihood on every shape, once: binary images are grey ones, too."""
+    known = [about for name, about in SETS.items() if name != "files"]
+    kinds = [Items.of(about) for about in known]
+    kinds += [Items.of(about, "threshold") for about in known if about.kind == "images"]
+    cases = {}
+    for items in kinds:
+        for network in NETWORKS:
+            if why_not_network(network, items) is None:
+                fitting = [n for n in LIKELIHOODS if not why_not_likelihood(n, items, network)]
+                for likelihood in fitting:
+                    cases.setdefault((items.shape, network, likelihood), items)
+    return cases
+
+
+OFFERED = offered()
+
+
+@pytest.mark.parametrize(("shape", "network"), dict.fromkeys(key[:2] for key in OFFERED), ids=str)
+def test_everything_that_is_offered_trains_fifty_steps(shape, network, monkeypatch):
+    monkeypatch.setattr(networks, "DENSE", 32)  # of 13 million weights most are in this layer
+    for likelihood in LIKELIHOODS:
+        items = OFFERED.get((shape, network, likelihood))
+        if items is None:
+            continue
+        data = stand_in(items)
+        config = RunConfig.model_validate(
+            {
+                "model": {"network": network, "likelihood": likelihood, "widths": [16]},
+                "objective": {"name": "VAE"},
+            }
+        )
+        state = training.init(config, data)
+        before = training.evaluate(state, data.test)["distortion"]
+        for step in range(50):
+            rows = slice(step % 2, None, 2)
+            training.train_step(state, state.objective, data.train.items(rows))
+        after = training.evaluate(state, data.test)["distortion"]
+        assert math.isfinite(after), likelihood
+        assert after < before, likelihood
