@@ -6,7 +6,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from infovae_core import catalogue, fits, networks, training
+from infovae_core import catalogue, checkpoints, fits, networks, training
 from infovae_core.catalogue import SETS
 from infovae_core.config import ModelConfig, RunConfig
 from infovae_core.data import Dataset, Split
@@ -221,3 +221,30 @@ def test_everything_that_is_offered_trains_fifty_steps(shape, network, monkeypat
         after = training.evaluate(state, data.test)["distortion"]
         assert math.isfinite(after), likelihood
         assert after < before, likelihood
+
+
+SMALLEST = {"mlp": (8, 8), "cnn_infovae": (8, 8), "cnn_infomax": (16, 16), "pixelcnn": (8, 8)}
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_resumed_run_continues_bit_for_bit_with_every_network(network, tmp_path, monkeypatch):
+    monkeypatch.setattr(networks, "DENSE", 16)
+    binary = network == "pixelcnn"
+    data = stand_in(Items(SMALLEST.get(network, (32, 32)), binary), 16)
+    likelihood = "bernoulli" if binary else "gaussian_shared"
+    config = RunConfig.model_validate(
+        {
+            "model": {"network": network, "likelihood": likelihood, "widths": [8]},
+            "training": {"epochs": 2, "batch_size": 8},
+        }
+    )
+    whole = list(training.train(config, data))
+    for report in training.train(config, data):
+        if report.state.step == 3:
+            checkpoints.save(report.state, tmp_path)
+            break
+    state = checkpoints.load(config, data, tmp_path)
+    after = list(training.train(config, data, state))
+    assert [r for report in after for r in report.rows][-1] == whole[-1].rows[-1]
+    for name, values in whole[-1].state.model.state_dict().items():
+        assert torch.equal(values, after[-1].state.model.state_dict()[name]), name

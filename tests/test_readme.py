@@ -9,7 +9,9 @@ import pytest
 
 from infovae_core import config
 from infovae_core.catalogue import SETS
+from infovae_core.likelihoods import LIKELIHOODS
 from infovae_core.metrics import METRICS
+from infovae_core.networks import NETWORKS
 from infovae_core.objectives import OBJECTIVES
 from infovae_core.toys import LINEAR
 
@@ -39,6 +41,16 @@ def test_numbers_of_the_linear_gaussian_set_are_those_of_its_formulas():
     docs = (ROOT / "docs/data.md").read_text()
     assert f"| {LINEAR.information:.4f} nats |" in docs
     assert f"| {-LINEAR.entropy:.4f} nats |" in docs
+
+
+@pytest.mark.parametrize(
+    ("header", "names"),
+    [("| network |", NETWORKS), ("| likelihood |", LIKELIHOODS)],
+)
+def test_tables_of_networks_and_likelihoods_name_them_all(header, names):
+    rows = README[README.index(header) :].split("\n\n")[0].splitlines()[2:]
+    first = [name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])]
+    assert first == [*names]
 
 
 def test_table_of_metrics_names_them_all():
