@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock
 from pydantic import ValidationError
 
-from infovae_core import dispatch, knobs, metrics, options, presets, results, runs, worker
+from infovae_core import dispatch, export, knobs, metrics, options, presets, results, runs, worker
 from infovae_core.dispatch import Claim
 from infovae_core.metrics import METRICS, Estimate
 from infovae_core.runs import Run, RunError
@@ -39,6 +39,9 @@ def main(args: Sequence[str]) -> int:
             return train_here(knobs.repeat(run_at(command.run)))
         if isinstance(command, options.Evaluate):
             return evaluate_here(run_at(command.run), command)
+        if isinstance(command, options.Export):
+            print(*export.write(run_at(command.run), command.to, command.out), sep="\n")
+            return 0
         if command.preset is not None:
             preset = presets.find(command.preset)
             tell(f"{preset.title} ({preset.source}). {preset.note}")

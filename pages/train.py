@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import family, forms, live, palette, presets, state, words
+from dashboard import exports, family, forms, live, palette, presets, state, words
 from infovae_core import runs, worker
 from infovae_core.config import RunConfig
 from infovae_core.objectives import OBJECTIVES
@@ -134,6 +134,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
                 args=(state.copy, run),
                 help="Put the settings of this run into the form.",
             )
+        exports.menu(run)
 
 state.say_refusal()
 if asked and run is None:

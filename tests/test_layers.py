@@ -27,6 +27,7 @@ ORDER = [  # each imports only from those before it
 LIGHT = (  # what the web server and the shell need first
     *("runs", "config", "objectives", "metrics", "family", "presets", "knobs"),
     *("studies", "archive", "evaluation", "results", "decoders"),
+    *("colours", "drawings", "recipes", "report", "export"),
     *("dispatch", "options", "worker", "__main__"),
 )
 HEAVY = "torch torch.distributions torch.optim torch.nn.functional jaxtyping sklearn"
