@@ -23,7 +23,7 @@ ONNX = "exports.onnx"  # what was prepared: the run's id and step, and the bytes
 
 def menu(run: Run) -> None:
     """A button below which all of it stands."""
-    with st.popover("Share", icon=":material/ios_share:", type="tertiary"):
+    with st.popover("Export", icon=":material/ios_share:", type="tertiary"):
         with suppress(RunError, ValidationError):
             config = knobs.replica(run)
             st.caption("The same run again, bit for bit on the same machine")

@@ -28,6 +28,12 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
     return 0.5 * (1 + np.tanh(0.5 * x))  # overflows nowhere
 
 
+def _continuous_bernoulli(x: np.ndarray) -> np.ndarray:
+    """Its mean at the logit x, 1/(1 − e⁻ˣ) − 1/x, by ½ + x/12 where both terms are large."""
+    far = np.where(np.abs(x) < 0.05, 1, np.clip(x, -80, 80))
+    return np.where(np.abs(x) < 0.05, 0.5 + x / 12, -1 / np.expm1(-far) - 1 / far)
+
+
 ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "relu": lambda x: np.maximum(x, 0),
     "silu": lambda x: x * _sigmoid(x),
@@ -37,6 +43,7 @@ ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 LINKS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "identity": lambda x: x,
     "sigmoid": _sigmoid,
+    "continuous_bernoulli": _continuous_bernoulli,
 }
 
 

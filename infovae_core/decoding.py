@@ -7,6 +7,7 @@ the questions on its standard input until that ends, see `serve`.
 import functools
 import io
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -19,18 +20,19 @@ import torch
 from jaxtyping import Float, UInt8
 from safetensors import safe_open
 from torch import Tensor, nn
+from torch.distributions import Distribution
 
 from infovae_core.checkpoints import latest
 from infovae_core.config import ModelConfig, RunConfig
 from infovae_core.decoders import WEIGHT, Arrays, weights
 from infovae_core.decoders import about as said_of
 from infovae_core.errors import explain
-from infovae_core.likelihoods import LIKELIHOODS
 from infovae_core.model import VAE
-from infovae_core.networks import NETWORKS
+from infovae_core.networks import build
 from infovae_core.runs import Run, RunError
 from infovae_core.snapshots import BLOCK, pixels
 
+SHAPING = ("Flatten", "Unflatten", "Reshape")  # modules that only say how numbers lie
 KINDS: dict[type[nn.Module], str] = {  # what `decoders.decode` and the browser can do
     nn.Linear: "linear",
     nn.ReLU: "relu",
@@ -55,9 +57,8 @@ def take(model: VAE, shape: tuple[int, ...], snapshot: Mapping[str, np.ndarray])
         shape: of an image; snapshot: of the same step, for where its codes lie.
     """
     kept = {f"{WEIGHT}{name}": halved(value) for name, value in model.decoder.state_dict().items()}
-    layers = program(model.decoder) if model.likelihood.link else None
-    if sum(array.nbytes for array in kept.values()) > PORTABLE:
-        layers = None
+    small = sum(array.nbytes for array in kept.values()) <= PORTABLE
+    layers = program(model.decoder, math.prod(shape)) if small and model.likelihood.link else None
     said = {
         "shape": list(shape),
         "latent_dim": model.latent_dim,
@@ -70,19 +71,23 @@ def take(model: VAE, shape: tuple[int, ...], snapshot: Mapping[str, np.ndarray])
     return {"about": np.array(json.dumps(said)), **kept}
 
 
-def program(decoder: nn.Module) -> list[list[str]] | None:
-    """What a decoder of fully connected layers does, in order; None for any other."""
+def program(decoder: nn.Module, size: int) -> list[list[str]] | None:
+    """What a decoder of fully connected layers does, in order.
+
+    None for any other, and for one that gives something else than `size` numbers.
+    """
     if type(decoder) is not nn.Sequential:
         return None
     steps = []
     for name, layer in decoder.named_children():
-        if type(layer) in (nn.Flatten, nn.Unflatten):
+        if type(layer).__name__ in SHAPING:
             continue
         kind = KINDS.get(type(layer))
         if kind is None or (kind == "linear" and layer.bias is None):
             return None
         steps.append([kind, name] if kind == "linear" else [kind])
-    return steps
+    last = [layer for layer in decoder if isinstance(layer, nn.Linear)][-1:]
+    return steps if [layer.out_features for layer in last] == [size] else None
 
 
 def halved(values: Tensor) -> np.ndarray:
@@ -101,12 +106,14 @@ def atlas(
     d, plane = model.latent_dim, snapshot.get("plane")
     codes = snapshot["mean"] if plane is None else snapshot["mean"] @ plane
     reach = float(np.clip(ROOM * np.quantile(np.nan_to_num(np.abs(codes)), 0.995), LEAST, MOST))
-    axes, size = min(d, 2), int(np.prod(shape))
-    places = int(np.clip((ATLAS / size) ** (1 / axes), COARSEST, FINEST ** (3 - axes)))
+    axes, like = min(d, 2), next(model.decoder.parameters())
+    places = int(np.clip((ATLAS / math.prod(shape)) ** (1 / axes), COARSEST, FINEST ** (3 - axes)))
+    if isinstance(model.decoder(torch.zeros(1, d).to(like)), Distribution):
+        places = COARSEST ** (3 - axes)  # it draws pixel by pixel, which takes its time
     axis = torch.linspace(-reach, reach, places)
     grid = torch.stack(torch.meshgrid(*[axis] * axes, indexing="ij"), -1).flatten(0, -2)
     z = grid if plane is None else grid @ torch.from_numpy(plane).T.to(grid)
-    images = decoded(model.decode, z, next(model.decoder.parameters()))
+    images = decoded(model.decode, z, like)
     drawn = {"atlas": images.reshape(*[places] * axes, *images.shape[1:])}
     return reach, drawn if plane is None else drawn | {"plane": plane}
 
@@ -121,14 +128,12 @@ def decoded(
 
 def restore(config: ModelConfig, arrays: Mapping[str, np.ndarray]) -> Decode:
     """A function that decodes, from a decoder's arrays."""
-    shape = tuple(said_of(arrays)["shape"])
-    decoder = NETWORKS[config.network](shape, config)[1]
+    model = build(tuple(said_of(arrays)["shape"]), config)
     tensors = {name: torch.from_numpy(array) for name, array in weights(arrays).items()}
-    decoder.load_state_dict(tensors)
-    decoder.eval()
-    likelihood = LIKELIHOODS[config.likelihood](config)
-    like = next(decoder.parameters())
-    return lambda z: decoded(lambda block: likelihood(decoder(block)), z, like)
+    model.decoder.load_state_dict(tensors)
+    model.eval()
+    like = next(model.decoder.parameters())
+    return lambda z: decoded(model.decode, z, like)
 
 
 @torch.no_grad()
@@ -146,11 +151,10 @@ def of_run(run: Run, step: int) -> Arrays:
         )
     config = RunConfig.model_validate(run.config).model
     shape = image_shape(run)
-    encoder, decoder = NETWORKS[config.network](shape, config)
-    model = VAE(encoder, decoder, LIKELIHOODS[config.likelihood](config), config.latent_dim)
+    model = build(shape, config)
     with safe_open(run.path / "checkpoint" / f"{step:08d}.safetensors", "pt") as file:
         names = [name for name in file.keys() if name.startswith("model.decoder.")]  # noqa: SIM118
-        decoder.load_state_dict(
+        model.decoder.load_state_dict(
             {name.removeprefix("model.decoder."): file.get_tensor(name) for name in names}
         )
     model.eval()

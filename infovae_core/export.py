@@ -87,9 +87,7 @@ def load(path: Path) -> tuple[VAE, RunConfig]:
     from safetensors import safe_open
     from safetensors.torch import load_file
 
-    from infovae_core.likelihoods import LIKELIHOODS
-    from infovae_core.model import VAE
-    from infovae_core.networks import NETWORKS
+    from infovae_core.networks import build
 
     with safe_open(path, "pt") as file:
         said = file.metadata() or {}
@@ -99,9 +97,7 @@ def load(path: Path) -> tuple[VAE, RunConfig]:
             "use a file that `export --to safetensors` has written"
         )
     config = RunConfig.model_validate_json(said["config"])
-    parts = NETWORKS[config.model.network](tuple(json.loads(said["shape"])), config.model)
-    likelihood = LIKELIHOODS[config.model.likelihood](config.model)
-    model = VAE(*parts, likelihood, config.model.latent_dim)
+    model = build(tuple(json.loads(said["shape"])), config.model)
     model.load_state_dict(load_file(path))
     model.eval()
     return model, config

@@ -6,9 +6,16 @@ from collections.abc import Callable
 from torch import nn
 
 from infovae_core.config import ModelConfig
-from infovae_core.model import dense
+from infovae_core.likelihoods import LIKELIHOODS
+from infovae_core.model import VAE, dense
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "silu": nn.SiLU, "tanh": nn.Tanh}
+
+
+def build(shape: tuple[int, ...], config: ModelConfig) -> VAE:
+    """The model that `config` asks for, of data of that shape."""
+    pair = NETWORKS[config.network](shape, config)
+    return VAE(*pair, LIKELIHOODS[config.likelihood](config), config.latent_dim)
 
 
 def mlp(shape: tuple[int, ...], config: ModelConfig) -> tuple[nn.Module, nn.Module]:

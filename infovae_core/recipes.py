@@ -55,6 +55,9 @@ def differences(config: RunConfig) -> dict[str, Any]:
         said["objective"] = {"name": name} | mine
     elif "objective" in said:
         said["objective"] = {"name": name} | said["objective"]
+    if config.turns:
+        turns = (turn.model_dump(mode="json", exclude_none=True) for turn in config.turns)
+        said["turns"] = list(turns)
     return said
 
 

@@ -15,12 +15,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from infovae_core import estimators
+from infovae_core import estimators, networks
 from infovae_core.config import Knobs, RunConfig
 from infovae_core.data import Dataset, Split, spread
-from infovae_core.likelihoods import LIKELIHOODS
 from infovae_core.model import VAE, Pass
-from infovae_core.networks import NETWORKS
 from infovae_core.objectives import Objective
 from infovae_core.randomness import seed_of
 from infovae_core.terms import NATS
@@ -114,8 +112,7 @@ def init(config: RunConfig, data: Dataset) -> State:
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed_of(settings.seed, "weights"))
         x_dim, z_dim = math.prod(data.shape), config.model.latent_dim
-        encoder, decoder = NETWORKS[config.model.network](data.shape, config.model)
-        model = VAE(encoder, decoder, LIKELIHOODS[config.model.likelihood](config.model), z_dim)
+        model = networks.build(data.shape, config.model)
         made = {t.name: t.make_critic(x_dim, z_dim) for _, t in config.objective.terms()}
     critics = {
         name: critic.to(like.device, like.dtype)

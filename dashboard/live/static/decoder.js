@@ -8,7 +8,11 @@ const ACTIVATIONS = {
   silu: (x) => x / (1 + Math.exp(-x)),
   tanh: Math.tanh,
 };
-const LINKS = { identity: (x) => x, sigmoid: (x) => 1 / (1 + Math.exp(-x)) };
+const LINKS = {
+  identity: (x) => x,
+  sigmoid: (x) => 1 / (1 + Math.exp(-x)),
+  continuous_bernoulli: (x) => (Math.abs(x) < 0.05 ? 0.5 + x / 12 : -1 / Math.expm1(-x) - 1 / x),
+};
 
 const kept = new Map(); // promises, by address
 
