@@ -19,6 +19,7 @@ from infovae_core import runs
 from infovae_core.config import RunConfig
 
 CHOSEN, FORM, LEFT_OUT = "compare.runs", "compare.form", "compare.left out"
+IDLE = 5  # seconds until a page at rest looks whether others have something done with its runs
 MOST = 12  # runs at once: as many as there are markers
 EXPORTS = {
     "CSV": (tables.to_csv, "csv"),
@@ -43,11 +44,11 @@ def train(configs: list[RunConfig]) -> None:
         st.session_state[FORM] = not created
 
 
-def figure(drawn: object, name: str, alt: str) -> None:
+def figure(drawn: object, name: str, title: str, alt: str) -> None:
     """A figure, and a button that saves it as a page of its own."""
     picture = st.session_state.get("compare.picture") or "svg"
     st.plotly_chart(drawn, key=name, config=figures.camera(name, picture), alt=alt)
-    save("HTML", lambda: figures.html(drawn, name, alt), f"{name}.html")
+    save("HTML", lambda: figures.html(drawn, name, title), f"{name}.html")
 
 
 def save(label: str, content: object, name: str) -> None:
@@ -97,10 +98,13 @@ busy = bool(evaluations.bars(compared))
 following = busy and st.session_state.get("compare.follow", True)
 
 
-@st.fragment(run_every=1 if busy else None)
+@st.fragment(run_every=1 if busy else IDLE)
 def progress() -> None:
-    """How far the runs are that train, wait or are evaluated; the page runs again after that."""
-    if not evaluations.progress(comparison.entries(chosen)) and busy:
+    """How far the runs are that train, wait or are evaluated.
+
+    The page runs again after that, and where another viewer or the shell has begun it.
+    """
+    if evaluations.progress(comparison.entries(chosen)) != busy:
         st.rerun()
 
 
@@ -173,6 +177,7 @@ def curves() -> None:
             logarithmic=logarithmic,
         ),
         "curves",
+        f"{label} over {comparison.CLOCKS[clock]}",
         f"{label} of {len(compared)} runs over {comparison.CLOCKS[clock]}",
     )
 
@@ -184,13 +189,15 @@ def balances() -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         paths = comparison.paths(compared, "rate", "distortion")
-        alt = f"Distortion against rate: {comparison.ends(paths)}"
-        figure(figures.rate_distortion(paths), "rate-distortion", alt)
+        title = "Distortion against rate"
+        alt = f"{title}: {comparison.ends(paths)}"
+        figure(figures.rate_distortion(paths), "rate-distortion", title, alt)
     with right:
         points = comparison.surgery(compared)
         if points:
-            alt = f"Mutual information against marginal KL: {comparison.ends(points)}"
-            figure(figures.information(points), "information", alt)
+            title = "Mutual information against marginal KL"
+            alt = f"{title}: {comparison.ends(points)}"
+            figure(figures.information(points), "information", title, alt)
         else:
             st.info(
                 "Nothing known of $I(x; z)$ and $\\mathrm{KL}(q(z)\\,\\|\\,p(z))$ yet: press "

@@ -67,9 +67,9 @@ def test_a_list_of_choices_never_names_two_runs_alike(make):
     listed = comparison.choices([state.summary(run) for run in made])
     assert list(listed) == [run.id for run in made]
     assert len(set(listed.values())) == 3
-    assert listed[made[2].id] == "one · VAE · digits"
+    assert listed[made[2].id] == "one · VAE · digits, d = 2"
     said = comparison.choices([state.summary(make(VAE(), label="lecture · VAE"))])
-    assert list(said.values()) == ["lecture · VAE · digits"]
+    assert list(said.values()) == ["lecture · VAE · digits, d = 2"]
 
 
 def test_quantities_are_those_of_all_runs_with_label_and_unit(make):

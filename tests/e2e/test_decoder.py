@@ -30,16 +30,6 @@ def model(digits, root, request):
     run.delete()
 
 
-@pytest.mark.parametrize(
-    "model",
-    [
-        {"latent_dim": 2},
-        {"latent_dim": 20, "activation": "silu", "likelihood": "gaussian"},
-        {"latent_dim": 1, "activation": "tanh"},
-    ],
-    indirect=True,
-    ids=str,
-)
 LINKS = """async ([module, api, run]) => {
   const { loadDecoder } = await import(module);
   const decoder = await loadDecoder(api, run, 3);
@@ -60,6 +50,16 @@ def test_the_browser_knows_every_link(page, server, root, link):
     run.delete()
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"latent_dim": 2},
+        {"latent_dim": 20, "activation": "silu", "likelihood": "gaussian"},
+        {"latent_dim": 1, "activation": "tanh"},
+    ],
+    indirect=True,
+    ids=str,
+)
 def test_the_browser_decodes_as_torch_does(page, server, model):
     model, run = model
     page.goto(f"{server}/_stcore/health")
