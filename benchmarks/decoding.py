@@ -15,9 +15,7 @@ import torch
 from benchmarks.browser import chromium, dashboard
 from infovae_core import decoding, runs
 from infovae_core.config import RunConfig
-from infovae_core.model import VAE
-from infovae_core.networks import NETWORKS
-from infovae_core.training import LIKELIHOODS
+from infovae_core.networks import build
 
 SIZES = ((2, (256, 256)), (20, (256, 256)), (2, (512, 512)), (20, (1024, 1024)))
 SHAPE = (28, 28)
@@ -44,13 +42,12 @@ def main() -> None:
         page.goto(f"{address}/_stcore/health")
         for d, widths in SIZES:
             config = RunConfig(model={"latent_dim": d, "decoder_widths": widths})
-            encoder, decoder = NETWORKS["mlp"](SHAPE, config.model)
-            model = VAE(encoder, decoder, LIKELIHOODS["bernoulli"](config.model), d)
+            model = build(SHAPE, config.model)
             run = runs.create(root, config)
             run.save_decoder(0, decoding.take(model, SHAPE, decoding.nothing_seen(d)))
             times = page.evaluate(CLOCK, ["/api/runs", run.id, d])
             name = "-".join(map(str, (d, *widths, 784)))
-            count = sum(weight.numel() for weight in decoder.parameters())
+            count = sum(weight.numel() for weight in model.decoder.parameters())
             print(f"| {name} | {count:,} | {times[500]:.2f} | {times[990]:.2f} |")
     shutil.rmtree(root, ignore_errors=True)
 

@@ -1,33 +1,14 @@
 """Colours, each with one meaning everywhere.
 
-Objectives: Okabe and Ito 2008, "Color Universal Design". Classes: Petroff 2021 (arXiv 2107.02270),
-ten colours that stay apart for every kind of colour vision. Estimators: chosen to stay apart from
-the objectives and, for every kind of colour vision (Machado et al. 2009), from each other.
+Of objectives and classes see `infovae_core.colours`. Estimators: chosen to stay apart from the
+objectives and, for every kind of colour vision (Machado et al. 2009), from each other.
 """
 
 from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-OBJECTIVES: dict[str, str] = {
-    "VAE": "#0072B2",
-    "BetaVAE": "#D55E00",
-    "InfoVAE": "#009E73",
-    "InfoMaxVAE": "#CC79A7",
-}
-
-CLASSES: tuple[str, ...] = (
-    "#3F90DA",
-    "#FFA90E",
-    "#BD1F01",
-    "#94A4A2",
-    "#832DB6",
-    "#A96B59",
-    "#E76300",
-    "#B9AC70",
-    "#717581",
-    "#92DADD",
-)
+from infovae_core.colours import CLASSES, OBJECTIVES
 
 ESTIMATORS: dict[str, str] = {  # of mutual information
     "kl": "#E00B60",

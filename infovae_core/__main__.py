@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from infovae_core import (
     catalogue,
     dispatch,
+    export,
     fits,
     knobs,
     metrics,
@@ -50,6 +51,9 @@ def main(args: Sequence[str]) -> int:
             return train_here(knobs.repeat(run_at(command.run)))
         if isinstance(command, options.Evaluate):
             return evaluate_here(run_at(command.run), command)
+        if isinstance(command, options.Export):
+            print(*export.write(run_at(command.run), command.to, command.out), sep="\n")
+            return 0
         if command.preset is not None:
             preset = presets.find(command.preset)
             tell(f"{preset.title} ({preset.source}). {preset.note}")

@@ -7,6 +7,7 @@ the questions on its standard input until that ends, see `serve`.
 import functools
 import io
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -19,6 +20,7 @@ import torch
 from jaxtyping import Float, UInt8
 from safetensors import safe_open
 from torch import Tensor, nn
+from torch.distributions import Distribution
 
 from infovae_core.checkpoints import latest
 from infovae_core.config import ModelConfig, RunConfig
@@ -55,9 +57,8 @@ def take(model: VAE, shape: tuple[int, ...], snapshot: Mapping[str, np.ndarray])
         shape: of an image; snapshot: of the same step, for where its codes lie.
     """
     kept = {f"{WEIGHT}{name}": halved(value) for name, value in model.decoder.state_dict().items()}
-    layers = program(model.decoder) if model.likelihood.link else None
-    if sum(array.nbytes for array in kept.values()) > PORTABLE:
-        layers = None
+    small = sum(array.nbytes for array in kept.values()) <= PORTABLE
+    layers = program(model.decoder) if small and model.likelihood.link else None
     said = {
         "shape": list(shape),
         "latent_dim": model.latent_dim,
@@ -101,12 +102,14 @@ def atlas(
     d, plane = model.latent_dim, snapshot.get("plane")
     codes = snapshot["mean"] if plane is None else snapshot["mean"] @ plane
     reach = float(np.clip(ROOM * np.quantile(np.nan_to_num(np.abs(codes)), 0.995), LEAST, MOST))
-    axes, size = min(d, 2), int(np.prod(shape))
-    places = int(np.clip((ATLAS / size) ** (1 / axes), COARSEST, FINEST ** (3 - axes)))
+    axes, like = min(d, 2), next(model.decoder.parameters())
+    places = int(np.clip((ATLAS / math.prod(shape)) ** (1 / axes), COARSEST, FINEST ** (3 - axes)))
+    if isinstance(model.decoder(torch.zeros(1, d).to(like)), Distribution):
+        places = COARSEST ** (3 - axes)  # it draws pixel by pixel, which takes its time
     axis = torch.linspace(-reach, reach, places)
     grid = torch.stack(torch.meshgrid(*[axis] * axes, indexing="ij"), -1).flatten(0, -2)
     z = grid if plane is None else grid @ torch.from_numpy(plane).T.to(grid)
-    images = decoded(model.decode, z, next(model.decoder.parameters()))
+    images = decoded(model.decode, z, like)
     drawn = {"atlas": images.reshape(*[places] * axes, *images.shape[1:])}
     return reach, drawn if plane is None else drawn | {"plane": plane}
 

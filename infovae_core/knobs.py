@@ -83,6 +83,14 @@ def in_force(config: RunConfig, turns: Iterable[Turn]) -> RunConfig:
 def repeat(run: Run) -> Run:
     """A new run that will do what `run` did: its settings, and its turns at the same steps.
 
+    Raises: as `replica`.
+    """
+    return runs.create(run.root, replica(run))
+
+
+def replica(run: Run) -> RunConfig:
+    """The settings with which a run does what `run` did, the turns made in it included.
+
     Raises: ValidationError where its config cannot be read; RunError where its turns cannot.
     """
     config = RunConfig.model_validate(run.config)
@@ -93,5 +101,4 @@ def repeat(run: Run) -> Run:
             "repeat it with the version that trained it"
         )
     turns = {turn.step: turn for turn in (*config.turns, *turned)}
-    again = config.model_copy(update={"turns": tuple(turns[step] for step in sorted(turns))})
-    return runs.create(run.root, again)
+    return config.model_copy(update={"turns": tuple(turns[step] for step in sorted(turns))})

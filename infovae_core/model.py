@@ -95,6 +95,31 @@ class VAE(nn.Module):
         return Pass(x, q, z, self.decode(z).log_prob(x), noise[1])
 
 
+class Encoded(nn.Module):
+    """Mean and standard deviation of q(z|x) as tensors, for those who know no distributions."""
+
+    def __init__(self, model: VAE) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, x: Float[Tensor, "b *data"]
+    ) -> tuple[Float[Tensor, "b d"], Float[Tensor, "b d"]]:
+        q = self.model.posterior(x)
+        return q.mean, q.stddev
+
+
+class Decoded(nn.Module):
+    """The mean of p(x|z), as a tensor."""
+
+    def __init__(self, model: VAE) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b *data"]:
+        return self.model.decode(z).mean
+
+
 def dense(sizes: Sequence[int], activation: type[nn.Module] = nn.ReLU) -> list[nn.Module]:
     """Linear layers from sizes[0] to sizes[-1] with the activation between them."""
     layers: list[nn.Module] = []

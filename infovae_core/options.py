@@ -50,6 +50,8 @@ GUIDE = f"""Train information-maximising VAEs, and keep what they do in run dire
       the same again, the knobs turned on the way included
   {PROGRAM} evaluate runs/RUN_ID --metrics all
       measure what it has learned, with errors
+  {PROGRAM} export runs/RUN_ID --to report
+      a page to read or send; or the model, --to safetensors, --to onnx
   {PROGRAM} list
       all runs, newest first
 
@@ -111,6 +113,19 @@ class Evaluate:
 
 
 @dataclass
+class Export:
+    """Write a run as a page to read, or its model for other programs; print the files."""
+
+    run: Annotated[Positional[Path], arg(metavar="RUN_DIR")]
+    """The run directory, as `train` prints it."""
+    to: Literal["report", "safetensors", "onnx"] = "report"
+    """report: one page of HTML that needs no other file; safetensors: the weights, with the config
+    in the metadata; onnx: encoder and decoder, a file each."""
+    out: Annotated[Path, arg(metavar="DIR")] = Path()
+    """Where the files are written."""
+
+
+@dataclass
 class List:
     """List the runs, newest first."""
 
@@ -118,7 +133,7 @@ class List:
     """Where run directories are kept."""
 
 
-Command = Train | Resume | Repeat | Evaluate | List
+Command = Train | Resume | Repeat | Evaluate | Export | List
 
 
 def parse(args: Sequence[str]) -> Command:
@@ -132,6 +147,7 @@ def parse(args: Sequence[str]) -> Command:
         | Annotated[Resume, subcommand("resume")]
         | Annotated[Repeat, subcommand("repeat")]
         | Annotated[Evaluate, subcommand("evaluate")]
+        | Annotated[Export, subcommand("export")]
         | Annotated[List, subcommand("list")]
     )
     try:

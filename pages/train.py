@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import family, forms, live, palette, presets, state, uploads, words
+from dashboard import exports, family, forms, live, palette, presets, state, uploads, words
 from infovae_core import fits, runs, worker
 from infovae_core.config import RunConfig
 from infovae_core.objectives import OBJECTIVES
@@ -146,6 +146,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
                 args=(state.copy, run),
                 help="Put the settings of this run into the form.",
             )
+        exports.menu(run)
 
 state.say_refusal()
 if asked and run is None:

@@ -180,8 +180,8 @@ def test_help_shows_every_field_with_its_text(name, capsys):
         ("evaluate done/finished --seed x", "--seed", "--help"),
         ("evaluate done/finished --metric elbo", "--metric", "did you mean --metrics?"),
         ("list --rnus x", "--rnus", "did you mean --runs?"),
-        ("learn", "train, resume, repeat, evaluate, list", "--help"),
-        ("", "train, resume, repeat, evaluate, list", "--help"),
+        ("learn", "train, resume, repeat, evaluate, export, list", "--help"),
+        ("", "train, resume, repeat, evaluate, export, list", "--help"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(words, names, remedy, tmp_path, capsys):

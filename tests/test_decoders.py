@@ -47,10 +47,10 @@ LINKED = [name for name, make in LIKELIHOODS.items() if make(config().model).lin
 def conv(monkeypatch):
     """A network whose decoder is no stack of fully connected layers."""
 
-    def build(shape, output, model):
-        encoder, _ = networks.mlp(shape, output, model)
+    def build(shape, *rest):
+        encoder, _ = networks.mlp(shape, *rest)
         grow = nn.Sequential(
-            nn.Linear(model.latent_dim, 32),
+            nn.Linear(rest[-1].latent_dim, 32),
             nn.Unflatten(-1, (2, 4, 4)),
             nn.BatchNorm2d(2),
             nn.ConvTranspose2d(2, 1, 2, stride=2),
@@ -76,13 +76,23 @@ def test_numpy_decodes_as_torch_does(digits, likelihood, activation, d):
 
 
 def test_every_link_a_likelihood_names_is_its_mean():
-    output = torch.linspace(-30, 30, 61, dtype=torch.float64).view(1, -1)
+    output = torch.linspace(-30, 30, 62, dtype=torch.float64).view(1, 2, 31)
     for make in LIKELIHOODS.values():
         likelihood = make(config().model)
         if likelihood.link is not None:
             beside = math.prod(likelihood.output_shape((1,)))  # numbers for each value
             mean = likelihood(torch.stack([output] * beside, 1) if beside > 1 else output).mean
             np.testing.assert_allclose(LINKS[likelihood.link](output.numpy()), mean, atol=1e-9)
+
+
+def test_the_link_of_a_continuous_bernoulli_is_its_mean():
+    logits = torch.linspace(-12, 12, 241, dtype=torch.float64)  # beyond, torch rounds
+    mean = torch.distributions.ContinuousBernoulli(logits=logits).mean
+    link = LINKS["continuous_bernoulli"]
+    np.testing.assert_allclose(link(logits.numpy()), mean, atol=1e-6)
+    near = np.array([-1e-9, 0.0, 1e-9, 0.0499, 0.0501, -1e3, 1e3])
+    assert np.isfinite(link(near)).all()
+    assert link(near)[3:5] == pytest.approx(0.5 + near[3:5] / 12, abs=1e-6)
 
 
 @pytest.mark.parametrize("d", [1, 2, 5])

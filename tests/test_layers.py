@@ -31,6 +31,7 @@ LIGHT = (  # what the web server and the shell need first
     *("runs", "catalogue", "config", "objectives", "metrics", "family", "presets", "knobs"),
     *("fits", "store", "files", "own", "downloads", "sprites", "toys"),
     *("studies", "archive", "evaluation", "results", "decoders", "aggregate"),
+    *("colours", "drawings", "recipes", "report", "export"),
     *("dispatch", "options", "worker", "__main__"),
 )
 HEAVY = "torch torch.distributions torch.optim torch.nn.functional jaxtyping sklearn"

@@ -81,7 +81,8 @@ def test_commands_in_readme_are_understood(tmp_path, monkeypatch):
     (tmp_path / "config.json").write_text(blocks("json")[0])
     lines = [shlex.split(line) for block in blocks("bash") for line in block.splitlines()]
     ours = [words[3:] for words in lines if words[:3] == ["python", "-m", "infovae_core"]]
-    assert {words[0] for words in ours} == {"train", "list", "resume", "repeat", "evaluate"}
+    commands = {"train", "list", "resume", "repeat", "evaluate", "export"}
+    assert {words[0] for words in ours} == commands
     for words in ours:
         with pytest.raises(SystemExit) as end:
             main([*words, "--help"])

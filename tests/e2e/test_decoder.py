@@ -1,10 +1,12 @@
 """The browser's decoder against the model itself."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
-from infovae_core import decoding, runs, snapshots, training
+from infovae_core import decoders, decoding, runs, snapshots, training
 from infovae_core.config import RunConfig
 
 HALF = 2e-2  # what rounding the weights to half precision may change a mean by
@@ -25,6 +27,26 @@ def model(digits, root, request):
     arrays = decoding.take(state.model, digits.shape, snapshots.take(state, digits))
     run.save_decoder(3, arrays)
     yield state.model, run
+    run.delete()
+
+
+LINKS = """async ([module, api, run]) => {
+  const { loadDecoder } = await import(module);
+  const decoder = await loadDecoder(api, run, 3);
+  return [-90, -3, -0.01, 0, 0.04, 0.06, 2, 90].map((x) => decoder.decode(Float32Array.of(x))[0]);
+}"""
+
+
+@pytest.mark.parametrize("link", decoders.LINKS)
+def test_the_browser_knows_every_link(page, server, root, link):
+    run = runs.create(root, RunConfig())
+    said = {"shape": [1, 1], "latent_dim": 1, "link": link, "layers": [["linear", "0"]]}
+    weight = {"w.0.weight": np.ones((1, 1), np.float16), "w.0.bias": np.zeros(1, np.float16)}
+    run.save_decoder(3, {"about": np.array(json.dumps(said)), **weight})
+    page.goto(f"{server}/_stcore/health")
+    got = page.evaluate(LINKS, ["/api/static/any/live/decoder.js", "/api/runs", run.id])
+    x = np.array([[-90], [-3], [-0.01], [0], [0.04], [0.06], [2], [90]])
+    np.testing.assert_allclose(got, decoders.decode(run.decoder(3), x).ravel(), atol=1e-5)
     run.delete()
 
 

@@ -3,7 +3,10 @@
 import re
 import shutil
 from itertools import pairwise
+from pathlib import Path
+from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
@@ -347,3 +350,37 @@ def test_all_of_it_fits_a_laptops_screen_and_a_phone_stacks_it(view, run):
     boxes = [view.panel(name).bounding_box() for name in ("curves", "plane", "pairs", "samples")]
     assert all(a["y"] + a["height"] <= b["y"] for a, b in pairwise(boxes))
     assert all(box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in boxes)
+
+
+def save(view, panel, label):
+    """The bytes of what a panel's menu saves."""
+    view.panel(panel).get_by_role("button", name=f"Save the {panel}").click()
+    with view.page.expect_download(timeout=PATIENCE) as got:
+        view.panel(panel).get_by_role("button", name=label, exact=True).click()
+    return Path(got.value.path()).read_bytes()
+
+
+def test_every_panel_saves_its_numbers_and_a_drawing(view, run):
+    view.open(run).until(snapshot=20, rows=22)
+    lines = [line.split(",") for line in save(view, "curves", "CSV").decode().splitlines()]
+    rows = [row for split in ("train", "test") for row in run.rows() if row["split"] == split]
+    assert lines[0] == ["split", "step", *rows[0]["values"]]
+    for line, row in zip(lines[1:], rows, strict=True):
+        assert line[:2] == [row["split"], str(row["step"])]
+        expected = pytest.approx([*row["values"].values()], rel=1e-5)  # as digits travel
+        assert [float(value) for value in line[2:]] == expected
+    arrays = run.snapshot(20)
+    codes = [line.split(",") for line in save(view, "plane", "CSV").decode().splitlines()][1:]
+    mean = np.array([line[3:] for line in codes], float)
+    np.testing.assert_allclose(mean, arrays["mean"], atol=1e-3)
+    assert [int(line[1]) for line in codes] == arrays["index"].tolist()
+    drawing = ElementTree.fromstring(save(view, "plane", "SVG"))
+    dots = [e for e in drawing.iter() if e.tag.endswith("circle")]
+    assert len(dots) == len(mean)
+    for panel, images in (("pairs", 80), ("samples", 100)):
+        shown = ElementTree.fromstring(save(view, panel, "SVG"))
+        drawn = int(view.canvas(panel).get_attribute("data-images")) * (
+            2 if panel == "pairs" else 1
+        )
+        assert len([e for e in shown.iter() if e.tag.endswith("image")]) == drawn <= images
+        assert save(view, panel, "PNG").startswith(b"\x89PNG")

@@ -11,8 +11,7 @@ const ACTIVATIONS = {
 const LINKS = {
   identity: (x) => x,
   sigmoid: (x) => 1 / (1 + Math.exp(-x)),
-  continuous_bernoulli: (x) =>
-    Math.abs(x) < 0.3 ? 0.5 + x / 12 - x ** 3 / 720 : 1 / (1 - Math.exp(-x)) - 1 / x,
+  continuous_bernoulli: (x) => (Math.abs(x) < 0.05 ? 0.5 + x / 12 : -1 / Math.expm1(-x) - 1 / x),
 };
 
 const kept = new Map(); // promises, by address

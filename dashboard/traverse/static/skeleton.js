@@ -37,6 +37,7 @@ export const SKELETON = `
       <select class="tool" aria-label="Dimension across"></select>
       <select class="tool" aria-label="Dimension up"></select>
     </span>
+    <span class="runs"></span>
     <span class="status" role="status"></span>
     <span class="saves"></span>
   </div>

@@ -5,7 +5,7 @@ import { place } from "../live/history.js";
 import { open } from "../live/snapshot.js";
 import { ranked } from "./paths.js";
 
-const BATCH = 512; // codes that the server is asked for at once
+const BATCH = 128; // codes that the server is asked for at once
 const KEPT = 64; // steps whose codes are kept, of all runs
 
 const kept = new Map(); // promises, by address
@@ -67,8 +67,9 @@ export class Subject {
     return true;
   }
 
+  /** Whether there is something to be drawn: not for data that are points. */
   get ready() {
-    return this.step !== null;
+    return this.step !== null && this.codes.originals.shape.length > 2;
   }
 
   get dimensions() {

@@ -21,6 +21,7 @@ const ROWS = 12; // at most
 const NAMES = { dimensions: 96, between: 150 }; // px for the names of rows
 const AGAIN = 2500; // ms between two looks at runs that train
 const SETTLED = 700; // ms after which the page hears what is shown
+const POINTS = "These data are points, not images; there is nothing to look at here.";
 const MINUS = /^-/;
 const STACKED = 760; // px of width up to which the style sheet stacks the parts
 
@@ -123,7 +124,8 @@ export class Traverse {
   async #go(step) {
     const known = await Promise.all(this.subjects.map((subject) => subject.go(step)));
     if (!this.ready.length) {
-      this.#hintAt("Nothing to decode yet: a run leaves its decoder soon after it starts.");
+      const points = this.subjects.some(({ codes }) => codes);
+      this.#hintAt(points ? POINTS : "Nothing to decode yet: a run leaves its decoder soon after it starts.");
     }
     if (known.some(Boolean)) await this.#draw();
     this.#tell();
@@ -327,6 +329,7 @@ export class Traverse {
     for (const button of this.root.querySelectorAll("[data-end]")) {
       button.setAttribute("aria-pressed", button.dataset.end === this.end);
     }
+    this.#showRuns();
     this.find(".ends").hidden = mode !== "between";
     this.find(".around").hidden = mode === "between";
     if (this.helped !== mode) this.find("#traverse-help").innerHTML = help((this.helped = mode));
@@ -338,6 +341,20 @@ export class Traverse {
       select.replaceChildren(...names.map((name, i) => new Option(name, i)));
     }
     this.#axesOf(first).forEach((axis, i) => (this.selects[i].value = axis));
+  }
+
+  /** Which marker is whose, where rows of several runs stand together. */
+  #showRuns() {
+    const several = this.ready.length > 1 && this.mode === "dimensions";
+    const names = (several ? this.ready : []).map(({ run: { glyph, name, color } }) => {
+      const entry = document.createElement("span");
+      const mark = document.createElement("i");
+      mark.textContent = glyph;
+      mark.style.setProperty("--color", color);
+      entry.append(mark, ` ${name}`);
+      return entry;
+    });
+    this.find(".runs").replaceChildren(...names);
   }
 
   /** The image that the sliders make, beside the one that they began at. */

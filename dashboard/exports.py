@@ -1,0 +1,87 @@
+"""A run to take away: a page, the model, and what repeats it."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import tempfile
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+
+import streamlit as st
+from pydantic import ValidationError
+
+from dashboard import state
+from infovae_core import dispatch, export, knobs, recipes, report
+from infovae_core.runs import Run, RunError
+
+PATIENCE = 300  # seconds that ONNX may take
+ONNX = "exports.onnx"  # what was prepared: the run's id and step, and the bytes
+
+
+def menu(run: Run) -> None:
+    """A button below which all of it stands."""
+    with st.popover("Export", icon=":material/ios_share:", type="tertiary"):
+        with suppress(RunError, ValidationError):
+            config = knobs.replica(run)
+            st.caption("The same run again, bit for bit on the same machine")
+            for text, language in (
+                (recipes.command(config), "bash"),
+                (recipes.python(config), None),
+            ):
+                st.code(text, language or "python", height=68 if language else 150, wrap_lines=True)
+        _save("Report (HTML)", lambda: report.html(run), f"{run.id}.html")
+        try:
+            step = int(export.checkpoint(run).stem)
+        except RunError:
+            st.caption("The model can be saved once the run has a checkpoint.")
+            return
+        _save("Model (safetensors)", lambda: export.safetensors(run), f"{run.id}.safetensors")
+        _offer_onnx(run, step)
+
+
+def _save(label: str, content: object, name: str) -> None:
+    st.download_button(
+        label, content, name, key=f"export.{name}", on_click="ignore", icon=":material/download:"
+    )
+
+
+def _offer_onnx(run: Run, step: int) -> None:
+    """ONNX takes a process with torch some seconds, so it is made first and saved then."""
+    made = st.session_state.get(ONNX)
+    if made is not None and made[:2] == (run.id, step):
+        _save("Model (ONNX, zipped)", made[2], f"{run.id}.onnx.zip")
+        return
+    if st.button("Make ONNX", key="export.onnx", icon=":material/deployed_code:"):
+        with st.spinner("Making encoder and decoder …"):
+            zipped = state.attempt(onnx, run)
+        if zipped is not None:
+            st.session_state[ONNX] = (run.id, step, zipped)
+        st.rerun()
+
+
+def onnx(run: Run) -> bytes:
+    """Encoder and decoder as ONNX, in a zip file; another process makes them.
+
+    Raises: RunError where that fails.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-P", "-m", "infovae_core", "export", str(run.path.resolve())]
+        done = subprocess.run(
+            [*command, "--to", "onnx", "--out", folder],
+            capture_output=True,
+            text=True,
+            env=dispatch.environment(),
+            timeout=PATIENCE,
+            check=False,
+        )
+        if done.returncode:
+            said = done.stderr.strip().splitlines()
+            raise RunError(said[-1].removeprefix("error: ") if said else "the export failed")
+        with io.BytesIO() as file:
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+                for path in sorted(Path(folder).glob("*.onnx")):
+                    archive.write(path, path.name)
+            return file.getvalue()

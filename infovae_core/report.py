@@ -1,0 +1,252 @@
+"""A run as one page of HTML that needs no other file: config, curves, codes, traversals, metrics.
+
+Loads no torch: it draws what the run has left behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from html import escape
+from pathlib import Path
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from infovae_core import decoders, drawings, knobs, recipes
+from infovae_core.colours import CLASSES, OBJECTIVES
+from infovae_core.config import RunConfig
+from infovae_core.drawings import Line
+from infovae_core.metrics import METRICS
+from infovae_core.objectives import OBJECTIVES as KINDS
+from infovae_core.results import interval, with_error
+from infovae_core.runs import Run, RunError
+
+GRID = 15  # images of a manifold along each axis
+STOPS = np.linspace(-3, 3, 13)  # of a row for a dimension
+ROWS = 10  # dimensions at most
+POINTS = 2500  # codes
+SHOWN = 20  # held-out images
+IMAGE = 34  # px of one on the page
+SPLITS = ("train", "test")
+STYLE = Path(__file__).with_name("report.css")
+INKS = ("var(--ink)", "#6a51a3", "#a66d00", "#0e7c8b", "#8c4a3c")  # of the total and its parts
+
+
+def html(run: Run) -> str:
+    """The page.
+
+    Raises: RunError, ValidationError where the run's config cannot be read.
+    """
+    config = RunConfig.model_validate(run.config)
+    said = next((event["about"] for event in run.events() if event.get("about")), {})
+    steps = run.snapshot_steps()
+    snapshot = run.snapshot(steps[-1]) if steps else None
+    sections = [
+        head(run, config, said),
+        section("What it was asked to do", settings(config)),
+        section("What the loss is made of", curves(run, said)),
+    ]
+    if snapshot is not None:
+        sections += [
+            section("Where the encoder puts the images", plane(snapshot, said), steps[-1]),
+            section("Held-out images, and what comes back", pairs(snapshot), steps[-1]),
+            section("Decoded draws from the prior", samples(snapshot), steps[-1]),
+            section("What the decoder makes of codes", traversals(run, snapshot), steps[-1]),
+        ]
+    sections += [section("Metrics", metrics(run)), section("To repeat it", repeat(run))]
+    title = escape(run.label or run.id)
+    body = "\n".join(filter(None, sections))
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f"<style>{STYLE.read_text()}</style></head>\n<body>\n{body}\n</body></html>\n"
+    )
+
+
+def section(title: str, content: str, step: int | None = None) -> str:
+    """A part of the page; nothing where it is empty."""
+    if not content:
+        return ""
+    stamp = "" if step is None else f" <small>at step {step:,}</small>"
+    return f"<section><h2>{escape(title)}{stamp}</h2>\n{content}</section>"
+
+
+def head(run: Run, config: RunConfig, said: Mapping[str, Any]) -> str:
+    """What the run is, and how far."""
+    status, name = run.status, config.objective.name
+    facts = [KINDS[name].title, config.data.name, f"d = {config.model.latent_dim}", run.state]
+    if status["step"] is not None:
+        facts.append(f"step {status['step']:,} of {status['steps'] or 0:,}")
+    if status["seconds"] is not None:
+        facts.append(f"{status['seconds']:.0f} s on {said.get('device', status['device'])}")
+    if status["created"] is not None:
+        facts.append(f"{datetime.fromtimestamp(status['created']):%Y-%m-%d %H:%M}")
+    return (
+        f'<header><h1><span style="color: {OBJECTIVES.get(name, "#888")}">■</span> '
+        f"{escape(run.label or run.id)}</h1><p>{escape(' · '.join(facts))} · {escape(run.id)}</p>"
+        "</header>"
+    )
+
+
+def settings(config: RunConfig) -> str:
+    """Every field of the config with its value."""
+    tables = []
+    for part in ("data", "model", "objective", "training"):
+        record = getattr(config, part)
+        values = record.model_dump(mode="json")
+        rows = [
+            (field.title or name, _written(values[name]))
+            for name, field in type(record).model_fields.items()
+        ]
+        tables.append(table((part.capitalize(), ""), rows))
+    return f'<div class="side">{"".join(tables)}</div>'
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "–"
+    return "–" if value is None else str(value)
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows of texts."""
+    lines = "".join(f"<tr>{''.join(f'<td>{escape(c)}</td>' for c in row)}</tr>" for row in rows)
+    return f"<table><tr>{''.join(f'<th>{escape(h)}</th>' for h in heads)}</tr>{lines}</table>"
+
+
+def curves(run: Run, said: Mapping[str, Any]) -> str:
+    """A plot of each quantity."""
+    rows = run.rows()
+    plots = []
+    for i, (name, about) in enumerate(said.get("quantities", {}).items()):
+        lines = []
+        for split in SPLITS:
+            mine = [row for row in rows if row.get("split") == split and name in row["values"]]
+            if mine:
+                steps = [row["step"] for row in mine]
+                lines.append(Line(split, steps, [row["values"][name] for row in mine]))
+        if lines:
+            title = f"{about['label']}, {about['unit']}"
+            plots.append(drawings.plot(title, lines, INKS[i % len(INKS)]))
+    if not plots:
+        return ""
+    said = "<p>Solid: training images. Dashed: held out.</p>"
+    return f'{said}<div class="plots">{"".join(plots)}</div>'
+
+
+def plane(snapshot: Mapping[str, np.ndarray], said: Mapping[str, Any]) -> str:
+    """The codes on the plane on which the dashboard draws them."""
+    mean, names = snapshot["mean"], "z₁ across, z₂ up"
+    if mean.shape[1] > 2:
+        mean, names = mean @ snapshot["plane"], "first two principal components"
+    elif mean.shape[1] == 1:
+        spread = np.linspace(-1, 1, len(mean), dtype=mean.dtype)
+        mean, names = np.column_stack([mean[:, 0], spread]), "z across"
+    classes = said.get("classes", ())
+    key = "".join(
+        f'<span class="key"><span style="color: {CLASSES[i % len(CLASSES)]}">●</span> '
+        f"{escape(name)}</span>"
+        for i, name in enumerate(classes)
+    )
+    drawn = drawings.codes(mean[-POINTS:], snapshot["label"][-POINTS:], CLASSES, names)
+    return f"<p>Dashed: the prior at 1σ and 2σ. {key}</p>{drawn}"
+
+
+def pairs(snapshot: Mapping[str, np.ndarray]) -> str:
+    """Images above their reconstructions."""
+    both = [snapshot[name][:SHOWN] for name in ("originals", "reconstructions")]
+    said = "Held-out images above their reconstructions"
+    return drawings.sheet(np.concatenate(both), len(both[0]), said, enlarged(both[0]))
+
+
+def samples(snapshot: Mapping[str, np.ndarray]) -> str:
+    """Decoded draws."""
+    images = snapshot["samples"]
+    return drawings.sheet(images, SHOWN, "Images decoded from draws of the prior", enlarged(images))
+
+
+def enlarged(images: np.ndarray) -> float:
+    """How much to enlarge them."""
+    return max(1, IMAGE // images.shape[1])
+
+
+def traversals(run: Run, snapshot: Mapping[str, np.ndarray]) -> str:
+    """The manifold of two dimensions, or a row for each of those that carry most."""
+    steps = run.decoder_steps()
+    arrays = run.decoder(steps[-1]) if steps else {}
+    if not arrays:
+        return ""
+    if not decoders.runs_anywhere(arrays):
+        return _atlas(arrays)
+    d = snapshot["mean"].shape[1]
+    if d <= 2:
+        quantiles = [NormalDist().inv_cdf((i + 0.5) / GRID) for i in range(GRID)]
+        axes = [quantiles] if d == 1 else [quantiles[::-1], quantiles]
+        z = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, d)[:, ::-1]
+        images = pixels(decoders.decode(arrays, z))
+        said = "Images over quantiles of the prior, z₁ across and z₂ up"
+        return f"<p>{said}.</p>{drawings.sheet(images, GRID, said, enlarged(images))}"
+    return f'<div class="rows">{"".join(_rows(arrays, snapshot))}</div>'
+
+
+def _rows(arrays: Mapping[str, np.ndarray], snapshot: Mapping[str, np.ndarray]) -> Iterator[str]:
+    kl = rates(snapshot)
+    for j in np.argsort(-kl)[:ROWS]:
+        z = np.zeros((len(STOPS), len(kl)), np.float32)
+        z[:, j] = STOPS
+        images = pixels(decoders.decode(arrays, z))
+        said = f"z{j + 1} from −3 to 3, the others 0"
+        yield f"<b>z<sub>{j + 1}</sub> <small>{kl[j]:.2g} nats</small></b>"
+        yield f"<div>{drawings.sheet(images, len(STOPS), said, enlarged(images))}</div>"
+
+
+def rates(snapshot: Mapping[str, np.ndarray]) -> np.ndarray:
+    """E KL(q(zⱼ|x) ‖ N(0, 1)) of each dimension, nats."""
+    mean, std = snapshot["mean"].astype(np.float64), snapshot["std"].astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.nan_to_num(np.mean(0.5 * (std**2 + mean**2 - 1) - np.log(std), axis=0))
+
+
+def _atlas(arrays: Mapping[str, np.ndarray]) -> str:
+    images = arrays["atlas"]
+    if images.shape[0] != images.shape[1]:
+        return ""
+    count = len(images)
+    rows = images.swapaxes(0, 1)[::-1].reshape(-1, *images.shape[2:])
+    said = "Images over the plane of the codes"
+    return f"<p>{said}.</p>{drawings.sheet(rows, count, said)}"
+
+
+def pixels(means: np.ndarray) -> np.ndarray:
+    """Means in [0, 1] as bytes, colour last."""
+    levels = np.rint(np.clip(means, 0, 1) * 255).astype(np.uint8)
+    return np.moveaxis(levels, 1, -1) if levels.ndim == 4 else levels
+
+
+def metrics(run: Run) -> str:
+    """What was measured on demand, and the newest values on held-out images."""
+    rows = []
+    for name, record in run.evaluation.items():
+        title = METRICS[name].title if name in METRICS else name
+        unit = METRICS[name].unit if name in METRICS else ""
+        value = with_error(record["value"], record["error"])
+        between = interval(record["low"], record["high"])
+        rows.append((title, value, between, unit, record["note"] or ""))
+    measured = table(("metric", "value", "95 % interval", "unit", ""), rows) if rows else ""
+    last = run.last("test")
+    if last is None:
+        return measured
+    values = [(k, "–" if v is None else f"{v:.6g}") for k, v in last["values"].items()]
+    newest = table((f"held-out images, step {last['step']:,}", ""), values)
+    return f'<div class="side">{newest}{measured}</div>'
+
+
+def repeat(run: Run) -> str:
+    """What trains it again, exactly."""
+    with suppress(RunError):
+        config = knobs.replica(run)
+        texts = (recipes.command(config), recipes.python(config))
+        return "".join(f"<pre>{escape(text)}</pre>" for text in texts)
+    return ""

@@ -1,0 +1,52 @@
+"""What the page of a run offers to take away."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard import exports
+from infovae_core import dispatch, knobs, recipes, runs, worker
+from infovae_core.config import RunConfig
+from infovae_core.runs import RunError
+from tests.test_pages import TRAIN, drawn, texts
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.setenv("INFOVAE_RUNS", str(tmp_path))
+    monkeypatch.setattr(worker, "launch", dispatch.enqueue)
+    run = runs.create(tmp_path, RunConfig(label="it's", training={"seed": 3}))
+    run.event("turned", 5, knobs={"learning_rate": 1e-4})
+    run.set_status(state="finished")
+    return run
+
+
+def opened(run):
+    page = AppTest.from_file(TRAIN, default_timeout=20)
+    page.query_params["run"] = run.id
+    return drawn(page.run())
+
+
+def labels(page):
+    return [button.proto.label for button in page.get("download_button")]
+
+
+def test_the_copied_texts_repeat_the_run_with_its_turns(run):
+    page = opened(run)
+    config = knobs.replica(run)
+    assert [turn.step for turn in config.turns] == [5]
+    said = [code.value.strip() for code in page.code]
+    assert said == [recipes.command(config), recipes.python(config).strip()]
+    assert labels(page) == ["Report (HTML)"]
+    assert "once the run has a checkpoint" in texts(page)
+
+
+def test_the_model_is_offered_once_there_is_one(run):
+    (run.path / "checkpoint" / "00000007.safetensors").write_bytes(b"")
+    page = opened(run)
+    assert labels(page) == ["Report (HTML)", "Model (safetensors)"]
+    assert [b.label for b in page.button if b.key == "export.onnx"] == ["Make ONNX"]
+
+
+def test_why_onnx_failed_is_said(run):
+    with pytest.raises(RunError, match="train it first"):
+        exports.onnx(run)
