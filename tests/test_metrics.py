@@ -179,6 +179,26 @@ def test_intervals_hold_the_truth_also_where_log_n_binds(n):
     assert all(count / 60 >= 0.9 for count in held.values()), held
 
 
+@pytest.mark.parametrize("alike", [False, True])
+@pytest.mark.parametrize("n", [20, 60])
+def test_intervals_hold_the_truth_also_where_n_is_small_for_a_single_unit(alike, n):
+    """Two units that say the same share their bias, so that the total correlation is too small."""
+    oracle = ProbabilisticPCA(scales=(3.0, 2.0), sigma=0.05)
+    if alike:
+        with torch.no_grad():
+            oracle.model.encoder.weight[1] = oracle.model.encoder.weight[0]
+            oracle.model.encoder.bias[3] = oracle.model.encoder.bias[2]
+    names = ("total_correlation", "dimensionwise_kl")
+    held = dict.fromkeys(names, 0)
+    for seed in range(60):
+        found = measured(oracle.model, dataset(oracle, 2, n), *names, seed=seed)
+        for name in names:
+            truth = getattr(oracle.encoder, name)
+            held[name] += found[name].low <= truth + 1e-9 and truth - 1e-9 <= found[name].high
+        assert "too few for the density of each unit" in found["dimensionwise_kl"].note
+    assert all(count / 60 >= 0.9 for count in held.values()), held
+
+
 # Random numbers
 
 
