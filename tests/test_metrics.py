@@ -273,7 +273,43 @@ def test_cross_entropy_on_grey_values_is_not_passed_off_as_a_density(binarize, q
 
 def test_a_density_says_how_it_compares_with_grey_levels(oracle, quick):
     found = measured(oracle.model, dataset(oracle, 20, 20), "bits_per_dim")
-    assert "7.99" in found["bits_per_dim"].note
+    assert found["bits_per_dim"].note == "A density of values from 0 to 1, not a probability."
+    config = RunConfig.model_validate(
+        {"data": {"limit": 60}, "model": {"widths": [8], "likelihood": "gaussian"}}
+    )
+    digits = load(config.data)  # of 17 grey levels
+    model = training.init(config, digits).model
+    note = measured(model, digits, "bits_per_dim")["bits_per_dim"].note
+    assert "add log₂ 16 = 4.00 to compare with probabilities of 17 grey levels" in note
+
+
+def test_annealing_that_rests_on_few_chains_says_so(oracle, quick, monkeypatch):
+    data = dataset(oracle, 20, 40)
+    monkeypatch.setattr(likelihood, "ANNEALED", 6)
+    monkeypatch.setattr(likelihood, "TEMPERATURES", 200)
+    sound = measured(oracle.model, data, "log_likelihood_ais")["log_likelihood_ais"]
+    assert (sound.note, sound.settings["effective_chains"] > 8) == ("", True)
+    monkeypatch.setattr(likelihood, "TEMPERATURES", 2)
+    poor = measured(oracle.model, data, "log_likelihood_ais")["log_likelihood_ais"]
+    assert "of 16 chains: log p(x) may be above" in poor.note
+    assert poor.value < sound.value
+
+
+def test_settings_say_what_made_a_number(oracle, quick):
+    made = {
+        "mine": {"steps", "batch", "learning_rate", "moving", "shifts", "widths", "best_step"},
+        "info_nce": {"steps", "batch", "learning_rate", "group", "widths", "best_step"},
+        "log_likelihood_is": {"samples", "images", "samples_of_all", "effective_samples"},
+        "log_likelihood_ais": {"temperatures", "chains", "leapfrog_steps", "samples_of_all"},
+        "probe_knn": {"codes", "neighbours", "training_codes"},
+        "probe_mlp": {"codes", "widths", "epochs"},
+        "svc_error_100": {"codes", "labels", "C", "repeats", "validation", "gamma"},
+        "class_mismatch": {"classifier", "accuracy_of_classifier", "shares"},
+        "ksd2": {"bandwidth", "codes"},
+    }
+    found = measured(oracle.model, dataset(oracle, 200, 60), *made)
+    for name, settings in made.items():
+        assert settings <= found[name].settings.keys(), name
 
 
 @pytest.mark.parametrize("count", [2, 12, 120])

@@ -10,6 +10,7 @@ from infovae_core import estimators, evidence, intervals
 from infovae_core.data import spread
 from infovae_core.measures.subject import (
     BLOCK,
+    ROUGH_SAMPLES,
     Estimates,
     Progress,
     Subject,
@@ -22,6 +23,7 @@ from infovae_core.metrics import Estimate
 DRAWS = 8  # of z per image for the ELBO
 SAMPLES, SAMPLED = 5000, 256  # importance samples of each of so many images
 TEMPERATURES, ANNEALED = 300, 32
+FEW = 4  # of the chains must count as one at least
 
 
 @torch.no_grad()
@@ -52,7 +54,12 @@ def importance(subject: Subject, progress: Progress) -> Estimates:
     generator = subject.generator("importance")
     fine = evidence.importance(subject.model, x[rows], SAMPLES, generator, progress)
     effective = fine.effective.median().item()
-    settings = {"samples": SAMPLES, "images": len(rows), "effective_samples": round(effective, 1)}
+    settings = {
+        "samples": SAMPLES,
+        "images": len(rows),
+        "samples_of_all": ROUGH_SAMPLES,
+        "effective_samples": round(effective, 1),
+    }
     notes = [subject.caveat]
     if effective < SAMPLES / 100:
         notes.append(
@@ -73,15 +80,25 @@ def annealing(subject: Subject, progress: Progress) -> Estimates:
     fine = evidence.annealing(
         subject.model, x[rows], TEMPERATURES, generator=generator, progress=progress
     )
+    chains, effective = fine.log_weights.shape[1], fine.effective.median().item()
     settings = {
         "temperatures": TEMPERATURES,
-        "chains": fine.log_weights.shape[1],
+        "chains": chains,
+        "leapfrog_steps": evidence.LEAPFROGS,
         "images": len(rows),
+        "samples_of_all": ROUGH_SAMPLES,
         "acceptance": round(fine.acceptance, 3),
         "spread_of_log_weights": round(fine.log_weights.std(1).mean().item(), 2),
+        "effective_chains": round(effective, 1),
     }
+    notes = [subject.caveat]
+    if effective < chains / FEW:
+        notes.append(
+            f"Half of the images rest on the weights of fewer than {effective:.1f} of {chains} "
+            "chains: log p(x) may be above."
+        )
     estimate = corrected(
-        subject.rough_log_px, rows, fine.log_px, settings=settings, note=subject.caveat
+        subject.rough_log_px, rows, fine.log_px, settings=settings, note=joined(notes)
     )
     return {"log_likelihood_ais": estimate}
 
@@ -111,7 +128,12 @@ def bits(subject: Subject, estimate: Estimate) -> Estimate:
     if subject.caveat:
         return absent(subject.caveat)
     unit = -math.prod(subject.data.shape) * math.log(2)
-    levels = "A density of values from 0 to 1; add log₂ 255 = 7.99 to compare with 256 grey levels."
+    levels = "A density of values from 0 to 1, not a probability."
+    if steps := subject.grey_steps:
+        levels = (
+            f"A density of values from 0 to 1; add log₂ {steps} = {math.log2(steps):.2f} to "
+            f"compare with probabilities of {steps + 1} grey levels."
+        )
     return Estimate(
         value=estimate.value / unit,
         error=estimate.error / -unit,
