@@ -282,8 +282,8 @@ def describe_codes(state: State, split: Split) -> dict[str, float]:
     """What the codes of at most `CODES` images carry, and how they lie.
 
     R = I + TC + dimension-wise KL, active units, log det Cov[q(z)] and KSD². MMD² is left out: it
-    takes longer than the rest together. I and what follows from it are limited by log N, N the number of images. The noise is the same
-    at every call and not the run's.
+    takes longer than the rest together. I and what follows from it are limited by log N, N the
+    number of images. The noise is the same at every call and not the run's.
     """
     x = split.x[spread(len(split), CODES).to(split.x.device)]
     generator = torch.Generator(x.device).manual_seed(seed_of(0, "codes"))

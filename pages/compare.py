@@ -25,11 +25,6 @@ EXPORTS = {
     "LaTeX": (tables.to_latex, "tex"),
     "Markdown": (tables.to_markdown, "md"),
 }
-MARKS = (
-    "★ best of its column · ⊤ as high as its estimator can get · * the run was trained on since · "
-    "± standard error, [ ] 95 % interval; nats are per image"
-)
-
 root = runs.default_root()
 state.settle("compare")
 
@@ -112,7 +107,7 @@ def metrics() -> None:
     table = everything.without(st.session_state.get(LEFT_OUT, ()))
     grid.show(table, [entry.look for entry in compared], key="table")
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(MARKS)
+        st.caption(f"{grid.BEST}best of its column · {tables.MARKS}")
         with st.popover("Columns", type="tertiary"):
             titles = {column.name: column.head for column in everything.columns}
             st.pills(
@@ -219,6 +214,11 @@ if differing := scores.disagreements(compared):
         f"The runs differ in {' and '.join(differing)}: their distortions and likelihoods do not "
         "compare.",
         icon=":material/balance:",
+    )
+if len(scores.dimensions(compared)) > 1:
+    st.caption(
+        "The runs differ in d, and kernels are wider where d is larger: their MMD² and Stein "
+        "discrepancies do not compare."
     )
 metrics()
 st.markdown("#### Where the encoders put the same images")
