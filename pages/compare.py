@@ -94,8 +94,10 @@ following = busy and st.session_state.get("compare.follow", True)
 
 @st.fragment(run_every=1 if busy else None)
 def progress() -> None:
-    """How far the runs are that train, wait or are evaluated; the page runs again after that."""
-    if not evaluations.progress(comparison.entries(chosen)) and busy:
+    """How far the runs are that train, wait or are evaluated; the page runs again as one ends."""
+    now = comparison.entries(chosen)
+    going_on = evaluations.progress(now)
+    if busy and (not going_on or evaluations.resting(now) != evaluations.resting(compared)):
         st.rerun()
 
 

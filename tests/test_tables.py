@@ -188,6 +188,21 @@ def test_whatever_we_name_is_known_to_latex():
     assert tables.in_latex("Î(x; z), χ²") == r"$\hat{I}$(x; z), $\chi$$^2$"
 
 
+@pytest.mark.parametrize(
+    ("label", "symbol"),
+    [
+        ("distortion D", "D"),
+        ("rate R", "R"),
+        ("loss", "loss"),
+        (MMD.label, "MMD²"),
+        (MarginalKL.label, "KLz"),
+        ("Î(x; z)", "Î(x; z)"),
+    ],
+)
+def test_a_quantity_has_a_short_name(label, symbol):
+    assert words.symbol(label) == symbol
+
+
 def test_a_column_left_out_is_left_out_of_what_is_saved(table):
     fewer = table.without(["elbo"])
     for write in (tables.to_csv, tables.to_latex, tables.to_markdown):
