@@ -134,6 +134,12 @@ def dimensions(compared: Iterable[Entry]) -> set[Any]:
     return {_config(entry).get("model", {}).get("latent_dim") for entry in compared}
 
 
+def kernels_differ(compared: Iterable[Entry], shown: Table) -> bool:
+    """Whether the table has distances that do not compare, for they are of other kernels."""
+    names = {column.name.removeprefix("logged_codes:") for column in shown.columns}
+    return len(dimensions(compared)) > 1 and not names.isdisjoint(OF_KERNEL)
+
+
 def _config(entry: Entry) -> Mapping[str, Any]:
     config = {} if entry.summary.problem else entry.run.config
     return {name: part for name, part in config.items() if isinstance(part, dict)}

@@ -42,7 +42,7 @@ def figure(drawn: object, name: str, alt: str) -> None:
     """A figure, and a button that saves it as a page of its own."""
     picture = st.session_state.get("compare.picture") or "svg"
     st.plotly_chart(drawn, key=name, config=figures.camera(name, picture), alt=alt)
-    save("HTML", lambda: figures.html(drawn, name, alt), f"{name}.html")
+    save("HTML", lambda: figures.html(drawn, name, alt, picture), f"{name}.html")
 
 
 def save(label: str, content: object, name: str) -> None:
@@ -122,6 +122,11 @@ def metrics() -> None:
             )
         for name, (write, ending) in EXPORTS.items():
             save(name, write(table), f"comparison.{ending}")
+    if scores.kernels_differ(compared, table):
+        st.caption(
+            "The runs differ in d, and kernels are wider where d is larger: their MMD² and Stein "
+            "discrepancies do not compare."
+        )
     if notes := table.notes():
         with st.expander("What the numbers leave out", type="compact"):
             for titles, names, note in notes:
@@ -217,17 +222,17 @@ if differing := scores.disagreements(compared):
         "compare.",
         icon=":material/balance:",
     )
-if len(scores.dimensions(compared)) > 1:
-    st.caption(
-        "The runs differ in d, and kernels are wider where d is larger: their MMD² and Stein "
-        "discrepancies do not compare."
-    )
 metrics()
 st.markdown("#### Where the encoders put the same images")
 planes.show(compared, key="planes")
 save(
     "HTML",
-    lambda: figures.html(figures.codes(comparison.clouds(compared)), "codes", "Latent planes"),
+    lambda: figures.html(
+        figures.codes(comparison.clouds(compared)),
+        "codes",
+        "Latent planes",
+        st.session_state.get("compare.picture") or "svg",
+    ),
     "codes.html",
 )
 st.markdown("#### Over time")

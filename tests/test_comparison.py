@@ -227,7 +227,10 @@ def test_what_does_not_compare_is_not_judged(make):
     judged = better(a, c)
     assert judged["elbo"] == judged["probe_knn"] == "higher"
     assert judged["mmd2_imq"] is judged["logged_codes:ksd2"] is None
-    assert scores.dimensions([a, b, c]) == {2, 5}
+    shown = scores.table([a, c])
+    assert scores.kernels_differ([a, c], shown)
+    assert not scores.kernels_differ([a, c], shown.without(["mmd2_imq", "logged_codes:ksd2"]))
+    assert not scores.kernels_differ([a, b], scores.table([a, b]))
 
 
 def test_logged_information_is_known_to_be_capped_by_the_number_of_codes(make):
