@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import anyio
@@ -12,6 +14,7 @@ import anyio
 from infovae_core import runs, worker
 
 EVERY = 10.0  # seconds
+INTERNET = (socket.AF_INET, socket.AF_INET6)
 
 logger = logging.getLogger(__name__)
 
@@ -19,10 +22,25 @@ logger = logging.getLogger(__name__)
 @asynccontextmanager
 async def lifespan(app: Any) -> AsyncIterator[None]:
     """For as long as the server lives, keep a worker: queued runs start after a restart, too."""
+    answer_at_once()
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(keep_worker)
         yield
         tasks.cancel_scope.cancel()
+
+
+def answer_at_once() -> None:
+    """Have small answers sent without waiting for the client's acknowledgement of the last one.
+
+    asyncio would see to it, but not for the sockets that Streamlit opens without naming a protocol;
+    connections inherit it from the socket that listens.
+    """
+    for each in gc.get_objects():
+        # by type(): some objects warn when asked for their class
+        if issubclass(type(each), socket.socket) and each.family in INTERNET:
+            with suppress(OSError):  # closed, or no stream
+                if each.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                    each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 async def keep_worker() -> None:
