@@ -121,6 +121,8 @@ def test_every_metric_of_the_exact_encoder_is_the_closed_form(oracle, quick):
     assert found["log_likelihood_is"].value == pytest.approx(log_px)  # of these very images
     assert found["log_likelihood_ais"].value == pytest.approx(log_px, abs=0.2)
     assert found["active_units"].value == found["active_units_05"].value == 2
+    assert found["active_units"].cap is None  # all units may be active: no limit of the estimator
+    assert found["active_units"].settings["units"] == 2
     for name in ("mine", "donsker_varadhan", "f_dual", "info_nce"):
         value, error = found[name].value, found[name].error
         assert 0.7 * oracle.information < value < oracle.information + 4 * error, name

@@ -80,9 +80,8 @@ def activity(subject: Subject, progress: Progress) -> Estimates:
             value=float(estimators.active_units(means, threshold)),
             low=float((low >= threshold).sum()),
             high=float((high >= threshold).sum()),
-            cap=float(means.shape[1]),
             n=len(means),
-            settings={"threshold": threshold},
+            settings={"threshold": threshold, "units": means.shape[1]},
         )
 
     return {"active_units": of(0.01), "active_units_05": of(0.05)}
