@@ -117,11 +117,13 @@ def _names(lines: Sequence[state.Summary]) -> list[str]:
     ]
 
 
-def choices(lines: Sequence[state.Summary]) -> dict[str, str]:
+def choices(lines: Iterable[state.Summary]) -> dict[str, str]:
     """What a list of choices calls each run, by its id: the same at all times, and no two alike."""
     texts = {
         line.run.id: BETWEEN.join(
-            filter(None, (words.short(line.label, 60), _said_besides(line.label, line), line.data))
+            filter(
+                None, (words.short(line.label, 60), _said_besides(line.label, line), line.setting)
+            )
         )
         for line in lines
     }

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 
 from dashboard import rules
 from dashboard.fields import Leaf, Node, below, flatten, take_apart
-from dashboard.words import plain
+from dashboard.words import label, plain
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -145,7 +145,7 @@ def put(key: str, record: Mapping[str, Any]) -> None:
 
 def _widget(leaf: Leaf) -> None:
     common = {
-        "label": plain(leaf.title),
+        "label": label(leaf.title),
         "key": leaf.key,
         "help": leaf.help or None,
         "persist_state": "session",

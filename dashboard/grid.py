@@ -49,7 +49,8 @@ def styled(table: Table, looks: Sequence[Look]) -> Styler:
     for head, numbers in values.items():
         frame[head] = pd.array(numbers, dtype="Float64")
     style = frame.style.apply(
-        lambda _: [f"background-color: {look.colour}" for look in looks], subset=[MARKER]
+        lambda _: [f"background-color: {look.colour}; color: white" for look in looks],
+        subset=[MARKER],
     )
     for column in table.columns:
         best = table.best(column)

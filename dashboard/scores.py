@@ -12,14 +12,15 @@ from dashboard.tables import Cell, Column, Row, Table
 from infovae_core import runs
 from infovae_core.metrics import METRICS
 
+DATA = "data set"
 DECIDING = {  # what must agree for distortions to mean the same
-    "data set": ("data", "name"),
+    DATA: ("data", "name"),
     "binarisation": ("data", "binarize"),
     "likelihood": ("model", "likelihood"),
     "σ of the likelihood": ("model", "sigma"),
 }
 LIKEWISE = ("distortion", "rate")  # logged as they are measured; other terms are the objective's
-OF_LIKELIHOOD = ("elbo", "distortion", "log_likelihood_is", "log_likelihood_ais")
+OF_LIKELIHOOD = ("elbo", "distortion", "log_likelihood_is", "log_likelihood_ais", "bits_per_dim")
 OF_KERNEL = ("mmd2_rbf", "mmd2_rbf_wide", "mmd2_imq", "ksd2")  # whose width follows from d
 
 
@@ -29,8 +30,7 @@ def table(compared: Sequence[Entry]) -> Table:
     Of the facts about the runs, those that all share are left out; see `common`.
     """
     measured = {entry: entry.run.evaluation for entry in compared}
-    unlike = set(OF_LIKELIHOOD) if disagreements(compared) else set()
-    unlike |= set(OF_KERNEL) if len(dimensions(compared)) > 1 else set()
+    unlike = incomparable(compared)
     columns = [
         Column(m.name, m.title, m.unit, None if m.name in unlike else m.better, m.symbol, m.help)
         for m in METRICS.values()
@@ -127,6 +127,15 @@ def disagreements(compared: Iterable[Entry]) -> list[str]:
         for what, (section, field) in DECIDING.items()
         if len({str(config.get(section, {}).get(field)) for config in configs}) > 1
     ]
+
+
+def incomparable(compared: Sequence[Entry]) -> set[str]:
+    """Metrics whose values mean different things for these runs, so that none is the best."""
+    differing = disagreements(compared)
+    if DATA in differing:
+        return set(METRICS)
+    unlike = set(OF_LIKELIHOOD) if differing else set()
+    return unlike | (set(OF_KERNEL) if len(dimensions(compared)) > 1 else set())
 
 
 def dimensions(compared: Iterable[Entry]) -> set[Any]:

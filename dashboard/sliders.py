@@ -8,7 +8,7 @@ import streamlit as st
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from dashboard.words import plain
+from dashboard.words import label, plain
 
 
 def slide(model: type[BaseModel], name: str, key: str) -> Any:
@@ -19,7 +19,7 @@ def slide(model: type[BaseModel], name: str, key: str) -> Any:
     """
     field = model.model_fields[name]
     common: dict[str, Any] = {
-        "label": plain(field.title or name),
+        "label": label(field.title or name),
         "key": f"{key}.{name}",
         "help": plain(field.description or ""),
         "bind": "query-params",

@@ -263,6 +263,7 @@ class Summary:
     status: Mapping[str, Any]
     objective: Mapping[str, Any]
     data: str
+    latent_dim: int | None
     problem: str  # why the run cannot be read, or ""
 
     @property
@@ -278,6 +279,11 @@ class Summary:
         return f"{chip} {words.plain(' '.join(words.objective(self.objective)) + turned)}"
 
     @property
+    def setting(self) -> str:
+        """What is encoded, and into how many dimensions: 'digits, d = 2'."""
+        return self.data if self.latent_dim is None else f"{self.data}, d = {self.latent_dim}"
+
+    @property
     def age(self) -> float | None:
         """Seconds since the run was asked for."""
         created = self.status["created"]
@@ -285,7 +291,8 @@ class Summary:
 
     def matches(self, text: str) -> bool:
         """Whether every word of `text` occurs in the line."""
-        line = f"{self.label} {self.run.id} {self.data} {self.objective} {self.problem}".casefold()
+        said = (self.label, self.run.id, self.setting, str(self.objective), self.problem)
+        line = " ".join(said).casefold()
         return all(word in line for word in text.casefold().split())
 
 
@@ -361,6 +368,7 @@ def _stored(run: runs.Run, stamps: tuple) -> Summary:
         status=status,
         objective=_section(_section(status, "knobs") or config, "objective"),
         data=str(_section(config, "data").get("name", "")),
+        latent_dim=_section(config, "model").get("latent_dim"),
         problem=problem,
     )
 

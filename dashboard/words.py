@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from infovae_core.objectives import OBJECTIVES
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$&^=])")
+_WIRED = re.compile(r"[\\`\[\]<>!$]")  # what pictures, links, code and formulas need
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
@@ -18,6 +19,11 @@ def plain(text: str) -> str:
     invisible word joiner after the colon stops those.
     """
     return _MARKUP.sub(r"\\\1", " ".join(text.split())).replace(":", ":\u2060")
+
+
+def label(text: str) -> str:
+    """Text for a label, which is read aloud as it stands: no markup and no backslashes."""
+    return " ".join(_WIRED.sub(" ", text).split()).replace(":", ":\u2060")
 
 
 def short(text: str, length: int) -> str:

@@ -19,6 +19,7 @@ from infovae_core import runs
 from infovae_core.config import RunConfig
 
 CHOSEN, FORM, LEFT_OUT = "compare.runs", "compare.form", "compare.left out"
+IDLE = 5  # seconds until a page at rest looks whether others have something done with its runs
 MOST = 12  # runs at once: as many as there are markers
 EXPORTS = {
     "CSV": (tables.to_csv, "csv"),
@@ -38,11 +39,11 @@ def train(configs: list[RunConfig]) -> None:
         st.session_state[FORM] = not created
 
 
-def figure(drawn: object, name: str, alt: str) -> None:
+def figure(drawn: object, name: str, title: str, alt: str) -> None:
     """A figure, and a button that saves it as a page of its own."""
     picture = st.session_state.get("compare.picture") or "svg"
     st.plotly_chart(drawn, key=name, config=figures.camera(name, picture), alt=alt)
-    save("HTML", lambda: figures.html(drawn, name, alt, picture), f"{name}.html")
+    save("HTML", lambda: figures.html(drawn, name, title, picture), f"{name}.html")
 
 
 def save(label: str, content: object, name: str) -> None:
@@ -89,15 +90,18 @@ if not ids:
 chosen = [runs.Run(root / id) for id in ids]
 compared = comparison.entries(chosen)
 busy = bool(evaluations.bars(compared))
+resting = evaluations.resting(compared)
 following = busy and st.session_state.get("compare.follow", True)
 
 
-@st.fragment(run_every=1 if busy else None)
+@st.fragment(run_every=1 if busy else IDLE)
 def progress() -> None:
-    """How far the runs are that train, wait or are evaluated; the page runs again as one ends."""
+    """How far the runs are that train, wait or are evaluated.
+
+    The page runs again as one ends, and where another viewer or the shell has begun it.
+    """
     now = comparison.entries(chosen)
-    going_on = evaluations.progress(now)
-    if busy and (not going_on or evaluations.resting(now) != evaluations.resting(compared)):
+    if evaluations.progress(now) != busy or evaluations.resting(now) != resting:
         st.rerun()
 
 
@@ -175,6 +179,7 @@ def curves() -> None:
             logarithmic=logarithmic,
         ),
         "curves",
+        f"{label} over {comparison.CLOCKS[clock]}",
         f"{label} of {len(compared)} runs over {comparison.CLOCKS[clock]}",
     )
 
@@ -186,13 +191,15 @@ def balances() -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         paths = comparison.paths(compared, "rate", "distortion")
-        alt = f"Distortion against rate: {comparison.ends(paths)}"
-        figure(figures.rate_distortion(paths), "rate-distortion", alt)
+        title = "Distortion against rate"
+        alt = f"{title}: {comparison.ends(paths)}"
+        figure(figures.rate_distortion(paths), "rate-distortion", title, alt)
     with right:
         points = comparison.surgery(compared)
         if points:
-            alt = f"Mutual information against marginal KL: {comparison.ends(points)}"
-            figure(figures.information(points), "information", alt)
+            title = "Mutual information against marginal KL"
+            alt = f"{title}: {comparison.ends(points)}"
+            figure(figures.information(points), "information", title, alt)
         else:
             st.info(
                 "Nothing known of $I(x; z)$ and $\\mathrm{KL}(q(z)\\,\\|\\,p(z))$ yet: press "
@@ -219,7 +226,7 @@ if shared := " · ".join(f"{name} {fact}" for name, fact in scores.common(compar
 if differing := scores.disagreements(compared):
     st.warning(
         f"The runs differ in {' and '.join(differing)}: their distortions and likelihoods do not "
-        "compare.",
+        "compare, and none is marked as the best.",
         icon=":material/balance:",
     )
 metrics()

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import information, palette, state, words
+from dashboard import comparison, information, palette, state, words
 from dashboard import study as live
 from dashboard import units as components
 from dashboard.sliders import slide
@@ -80,13 +80,14 @@ def units() -> None:
         )
         state.link("Train a model", state.TRAIN)
         return
+    listed = comparison.choices(lines.values())
     with st.sidebar:
         left = st.session_state.get("left")
         id = st.selectbox(
             "Run",
             list(lines),
             index=list(lines).index(left) if left in lines else 0,
-            format_func=lambda id: name(lines[id]),
+            format_func=lambda id: listed.get(id, id),
             key="units.run",
             persist_state="session",
         )
@@ -111,11 +112,6 @@ def units() -> None:
     )
     line = lines[id]
     st.fragment(histogram, run_every=2 if line.state in runs.ACTIVE else None)(line, drawn)
-
-
-def name(line: state.Summary) -> str:
-    """A run in the list of runs."""
-    return f"{line.name} · {' '.join(words.objective(line.objective))}"
 
 
 def histogram(line: state.Summary, drawn: bool) -> None:

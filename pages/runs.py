@@ -18,13 +18,36 @@ COLUMNS = {  # and their relative widths
     "": 0.3,
     "State": 1.3,
     "Run": 2.2,
-    "Objective": 2.4,
-    "Data": 0.8,
+    "Objective": 2.2,
+    "Data": 1.1,
     "Begun": 1.1,
     "Epochs": 1.2,
-    "Latest on test images": 4,
+    "Latest on test images": 4.1,
     " ": 0.7,
 }
+# Where Streamlit would stack the columns, each run is a card, and what needs its head carries it.
+NARROW = """<style>
+@media (max-width: 640px) {
+  .st-key-heads { display: none; }
+  .st-key-lines [data-testid="stHorizontalBlock"] {
+    flex-wrap: wrap;
+    gap: 2px 14px;
+    padding: 4px 0 8px;
+    border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent);
+  }
+  .st-key-lines [data-testid="stColumn"] { flex: none; width: auto; min-width: 0; max-width: 100%; }
+  .st-key-lines [data-testid="stColumn"]:nth-child(6)::before { content: "Begun "; }
+  .st-key-lines [data-testid="stColumn"]:nth-child(7)::before { content: "Epochs "; }
+  .st-key-lines [data-testid="stColumn"]:nth-child(8)::before { content: "Test "; }
+  .st-key-lines [data-testid="stColumn"]:nth-child(n + 6):not(:last-child) {
+    display: flex;
+    align-items: baseline;
+    gap: 4px;
+    font-size: 14px;
+  }
+  .st-key-lines [data-testid="stColumn"]:nth-child(n + 6)::before { opacity: 0.65; }
+}
+</style>"""
 TICKED = "ticked."  # and the id: the box of a run that is to be compared
 LINES = 12  # on a page of the list
 
@@ -89,14 +112,14 @@ def show(line: state.Summary) -> None:
         said = [
             f":material/{ICONS[line.state]}: {line.state}",
             line.model,
-            words.plain(line.data),
+            words.plain(line.setting),
             words.ago(line.age),
             f"{words.number(done)} of {words.number(planned)}" if planned else "–",
             news(line),
         ]
     id = line.run.id
     cells[0].checkbox(
-        f"Compare {words.plain(line.name)}",
+        f"Compare {words.label(line.name)}",
         key=f"{TICKED}{id}",
         label_visibility="collapsed",
         disabled=bool(line.problem),
@@ -184,9 +207,10 @@ def listing() -> None:
     pages = max(1, -(-len(found) // LINES))
     page = st.session_state.get(f"runs.page.{wanted}.{text}", 1)
     page = page if page <= pages else 1  # what the widget does where the list has got shorter
-    with st.container(gap="xsmall"):
+    with st.container(gap="xsmall", key="heads"):
         for cell, head in zip(st.columns(tuple(COLUMNS.values())), COLUMNS, strict=True):
             cell.caption(head)
+    with st.container(gap="xsmall", key="lines"):
         for line in found[(page - 1) * LINES : page * LINES]:
             show(line)
     if pages > 1:
@@ -196,4 +220,5 @@ def listing() -> None:
         compare([line.run.id for line in every])
 
 
+st.html(NARROW)
 listing()

@@ -108,7 +108,15 @@ with st.container(horizontal=True, vertical_alignment="center"):
         if changes and at_once and moved:
             state.follow(run, moved)
             changes = state.turning(run, form.value)
-        if changes:
+        if form.value is None:
+            st.button(
+                "Turn",
+                key="turn",
+                icon=":material/tune:",
+                disabled=True,
+                help=f"A setting in the form is wrong. {wrong}",
+            )
+        elif changes:
             one = len(changes) == 1
             st.button(
                 f"Turn {words.changes(changes) if one else f'{len(changes)} knobs'}",
@@ -121,7 +129,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
     if run is not None:
         line = state.summary(run)
         name = f"**{words.plain(words.short(line.label, 32))}** " if line.label else ""
-        st.markdown(f"{name}{line.model} · {words.plain(line.data)}", help=line.run.id)
+        st.markdown(f"{name}{line.model} · {words.plain(line.setting)}", help=line.run.id)
         if now in state.TURNABLE and (asked_for := state.waiting(run)):
             st.markdown(f":small[:material/schedule: {words.plain(words.changes(asked_for))}]")
         if state.differs(run, form.value):

@@ -67,9 +67,9 @@ def test_a_list_of_choices_never_names_two_runs_alike(make):
     listed = comparison.choices([state.summary(run) for run in made])
     assert list(listed) == [run.id for run in made]
     assert len(set(listed.values())) == 3
-    assert listed[made[2].id] == "one · VAE · digits"
+    assert listed[made[2].id] == "one · VAE · digits, d = 2"
     said = comparison.choices([state.summary(make(VAE(), label="lecture · VAE"))])
-    assert list(said.values()) == ["lecture · VAE · digits"]
+    assert list(said.values()) == ["lecture · VAE · digits, d = 2"]
 
 
 def test_quantities_are_those_of_all_runs_with_label_and_unit(make):
@@ -227,6 +227,8 @@ def test_what_does_not_compare_is_not_judged(make):
     judged = better(a, c)
     assert judged["elbo"] == judged["probe_knn"] == "higher"
     assert judged["mmd2_imq"] is judged["logged_codes:ksd2"] is None
+    [d] = comparison.entries([make(VAE(), data={"name": "mnist"})])
+    assert set(better(a, d).values()) == {None}
     shown = scores.table([a, c])
     assert scores.kernels_differ([a, c], shown)
     assert not scores.kernels_differ([a, c], shown.without(["mmd2_imq", "logged_codes:ksd2"]))

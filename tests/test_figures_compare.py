@@ -147,7 +147,7 @@ def test_a_figure_is_saved_as_a_picture_or_as_a_page_of_its_own(format):
     assert f'"format": "{format}"' in page
     page = figures.html(over_time([curve(0)]), "curves", "Rate over epochs")
     assert "<script src" not in page
-    assert "Rate over epochs" in page
+    assert "<title>Rate over epochs</title>" in page
     assert len(page) > 1_000_000  # plotly itself is in it
 
 

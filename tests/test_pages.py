@@ -231,6 +231,16 @@ def test_what_cannot_be_turned_is_not_offered(root, condition, key, value):
     assert "turn" not in keys(drawn(page.run()))
 
 
+def test_why_no_knob_can_be_turned_while_the_form_is_wrong_is_said(root):
+    page = opened(TRAIN, run=made(root, "running", with_lam(20)).id)
+    page.number_input(key=SEED).set_value(-1)
+    turn = button(drawn(page.run()), "turn")
+    assert turn.disabled
+    assert button(page, "train").help in turn.help
+    page.number_input(key=SEED).set_value(0)
+    assert "turn" not in keys(drawn(page.run()))
+
+
 def test_live_knobs_follow_the_form_and_do_not_turn_back_what_others_turned(root):
     run = made(root, "running", with_lam(20))
     page = opened(TRAIN, run=run.id)
@@ -620,3 +630,21 @@ def test_text_that_people_typed_keeps_no_power_over_the_page():
             assert shown[i - 1] == "\\"
         if letter == ":":
             assert shown[i + 1] == "\u2060"
+
+
+@pytest.mark.parametrize("name", ["p(x|z), λ 0.8 - a_b", "![a](b) `c` <d> $e$ :red[f]"])
+def test_a_label_is_read_aloud_as_it_stands_and_is_no_markup(name):
+    said = words.label(name).replace("\u2060", "")
+    assert "\\" not in said
+    assert not set(said) & set("[]`<>$!")
+    kept = [letter for letter in name if letter not in "[]`<>$! "]
+    assert [letter for letter in said if letter != " "] == kept
+
+
+def test_a_run_says_into_how_many_dimensions_it_encodes(root):
+    config = RunConfig.model_validate({"label": "a.b", "model": {"latent_dim": 7}})
+    run = made(root, config=config)
+    for page in (opened(RUNS), opened(TRAIN, run=run.id)):
+        assert "digits, d = 7" in texts(page)
+    [box] = opened(RUNS).checkbox
+    assert box.label == "Compare a.b"

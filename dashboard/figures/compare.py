@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from html import escape
 from itertools import groupby
 from typing import Any
 
@@ -19,6 +20,7 @@ SUMS = 8  # lines of a constant sum, about
 START = 0.04  # share of the time whose values may lie outside of the picture
 SETTLED = 0.1  # share of a path that may do so
 ROOM = 0.08  # of the range, left free at each side
+SAVED = "Arial, sans-serif"  # a saved picture has no other font, and would cut off wider names
 LINE = 17  # px from one name to the next
 AWAY = 28  # px from the end of a path to its name
 DASH = {"train": "solid", "test": "dash", "codes": "dash"}  # dashed is held out
@@ -137,7 +139,8 @@ def camera(name: str, format: str) -> dict[str, Any]:
 def html(figure: go.Figure, name: str, title: str, format: str = "svg") -> str:
     """A page of its own, which opens without a network; its camera saves as `format`."""
     page = go.Figure(figure).update_layout(title=title, margin={"t": 70})
-    return page.to_html(include_plotlyjs=True, config=camera(name, format))
+    text = page.to_html(include_plotlyjs=True, config=camera(name, format))
+    return text.replace("<head>", f"<head><title>{escape(title)}</title>", 1)
 
 
 def _plane(
@@ -276,7 +279,9 @@ def _round(value: float) -> float:
 def _figure(across: str, up: str) -> go.Figure:
     # A template of plotly's own: its look where the figure is saved, and Streamlit's in the page.
     figure = go.Figure(layout={"template": "plotly_white", "height": HEIGHT})
-    figure.update_layout(margin={"t": 20, "r": 10, "b": 40}, legend={"tracegroupgap": 0})
+    figure.update_layout(
+        margin={"t": 36, "r": 10, "b": 40}, legend={"tracegroupgap": 0, "font": {"family": SAVED}}
+    )
     figure.update_xaxes(title_text=across)
     figure.update_yaxes(title_text=up)
     return figure

@@ -6,6 +6,7 @@ from playwright.sync_api import expect
 
 from infovae_core import runs
 from infovae_core.config import RunConfig
+from infovae_core.metrics import METRICS
 from infovae_core.objectives import VAE, BetaVAE
 from tests import fakes
 from tests.e2e.conftest import PATIENCE
@@ -96,6 +97,34 @@ def test_what_is_selected_in_one_plane_is_marked_in_the_other(planes, compared):
     planes.get_by_role("button", name="7", exact=True).press("Enter")
     expect(planes).to_have_attribute("data-selected", "12")
     expect(planes.get_by_role("status")).to_contain_text("12 images: 7 ×12.")
+
+
+def test_that_a_selection_says_nothing_of_other_images_is_said(planes, page, root, compared):
+    other = runs.create(root, RunConfig.model_validate({"data": {"name": "mnist"}}))
+    other.event("started", 0, about=fakes.about())
+    other.save_snapshot(20, codes(2))
+    fakes.progress(other, 20, "finished")
+    said, warning = planes.get_by_role("status"), "Other runs are of other images than digits."
+    planes.get_by_role("button", name="7", exact=True).press("Enter")
+    expect(said).to_contain_text("12 images: 7 ×12.")
+    expect(said).not_to_contain_text(warning)
+    page.goto(f"{page.url},{other.id}")
+    expect(page.locator(".planes figure[data-snapshot='20']")).to_have_count(
+        3, timeout=3 * PATIENCE
+    )
+    planes.get_by_role("button", name="7", exact=True).press("Enter")
+    expect(said).to_contain_text(warning)
+    other.delete()
+
+
+def test_what_another_viewer_has_evaluated_is_followed(planes, page, compared):
+    run = compared[0][0]
+    run.begin_evaluation(names=["elbo"], seed=0)
+    run.set_evaluating(name="elbo", share=0.5)
+    bar = page.get_by_test_id("stProgress")
+    expect(bar).to_contain_text(METRICS["elbo"].title, timeout=PATIENCE)
+    run.end_evaluation("the model must fit; lower batch_size")
+    expect(page.get_by_text("the model must fit; lower batch_size")).to_be_visible(timeout=PATIENCE)
 
 
 def test_the_address_shows_the_same_elsewhere(planes, page, compared):

@@ -82,10 +82,15 @@ def test_a_click_sets_the_knobs_and_nothing_else(plane):
     plane.says(**{"Latent dimension d": -5})
     plane.field("Latent dimension d").fill("2")
     plane.click(-9, 0.5)  # in the forbidden half
+    said = "No λ below 1 − α: this is the β-VAE above"
+    expect(plane.root.locator(".what")).to_have_text(said)
+    expect(plane.root.locator(".nearest")).to_have_text("nearest: β = 10")
+    expect(plane.root.locator(".announcer")).to_have_text(f"{said}: α −9, λ 10: D + 10·R + 0·Div")
     plane.says(α=-9, λ=10)
     expect(plane.train).to_be_enabled(timeout=PATIENCE)
     plane.click(0, 1)
     plane.says(Objective="VAE")
+    expect(plane.root.locator(".nearest")).to_be_hidden()
     assert element.evaluate("svg => svg.isConnected")
 
 

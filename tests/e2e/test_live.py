@@ -224,6 +224,26 @@ def test_what_was_turned_and_what_blew_up_is_marked_on_the_curves(view, run):
     )
 
 
+def test_texts_of_crowded_marks_stand_below_each_other_and_the_rest_are_counted(view, run):
+    """Texts of 60 px in a plot of 300 by 100; what is laid lies inside, nothing over another."""
+    view.open(run)
+    laid = view.page.evaluate(
+        """async ([at]) => {
+          const { layTexts } = await import(at);
+          const box = { left: 30, right: 330, top: 0, bottom: 100 };
+          const lay = (marks) => layTexts(box, marks.map((x, i) => [x, `turn ${i}`]), () => 60);
+          return [[40], [40, 50, 60], [40, 50, 60, 70, 75, 320]].map(lay);
+        }""",
+        [f"{view.address}/api/static/any/live/marks.js"],
+    )
+    said = [[(text["text"], text["row"]) for text in texts] for texts in laid]
+    assert said[0] == [("turn 0", 0)]
+    assert said[1] == [("turn 0", 0), ("turn 1", 1), ("turn 2", 2)]
+    assert said[2] == [*said[1], ("turn 5", 0), ("+ 2 more", 3)]
+    for text in laid[2]:
+        assert 30 <= text["left"] <= 270
+
+
 def test_an_answer_that_cannot_be_drawn_is_reported_and_not_the_last(browser, server, run):
     view = View(browser.new_page(), server)  # a page of its own, for errors fail the other one
     odd = {"state": "running", "status": {}, "rows": None, "snapshot": None}

@@ -112,6 +112,29 @@ def test_strips_coloured_points_and_arrows_change_the_picture(view, start, kind,
     assert view.picture("plane") != plain
 
 
+@pytest.mark.parametrize("side", [-1, 1])
+def test_the_key_stands_where_it_covers_fewest_codes(view, start, side):
+    """All codes lie in a corner: that in which the key stands at first, or the opposite one."""
+    run, arrays = start(), fakes.snapshot(2)
+    places = np.random.default_rng(0).uniform(0.2, 3, arrays["mean"].shape)
+    arrays["mean"] = (places * [1.4 * side, -side]).astype(np.float32)
+    run.save_snapshot(20, fakes.sight("field", arrays))
+    fakes.progress(run, 20)
+    view.open(run).until(snapshot=20)
+    key = view.panel("plane").locator(".key")
+    view.panel("plane").locator(".sees").click()
+    expect(key).to_be_visible()
+    view.picture("plane")
+    covered = [int(count) for count in key.get_attribute("data-covered").split(",")]
+    corner = int(key.get_attribute("data-corner"))
+    assert covered[0 if side < 0 else 3] > 0
+    assert covered[corner] == 0
+    inner, outer = key.bounding_box(), view.canvas("plane").bounding_box()
+    for low, size in (("x", "width"), ("y", "height")):
+        assert outer[low] <= inner[low]
+        assert inner[low] + inner[size] <= outer[low] + outer[size]
+
+
 def test_scores_are_two_histograms_beside_the_bound(view, start):
     view.open(start("scores")).until(snapshot=10)
     view.panel("plane").get_by_role("button", name="What MMD² sees").click()

@@ -51,6 +51,7 @@ export function skeleton(geometry, betavae) {
         <text class="run-name" x="11" y="3.5">run</text>
         <circle class="form" r="5.5"/>
         <circle class="aim" r="6.5"/>
+        <text class="nearest" x="9" y="-8"></text>
       </svg>
       <div class="keys" role="group" aria-label="Members of the family">
         ${geometry.landmarks.map((l) => key(geometry, l)).join("")}

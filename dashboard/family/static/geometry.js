@@ -26,7 +26,10 @@ export class Geometry {
     return [this.x.at(clamp(alpha, this.limits.alpha)), this.y.at(clamp(lam, this.limits.lam))];
   }
 
-  /** What a click at these pixels chooses: { point, landmark or null }. */
+  /**
+   * What a click at these pixels chooses: { point, landmark or null }. It is `refused` where α + λ < 1,
+   * and chooses the β-VAE above.
+   */
   aim([px, py]) {
     const landmark = this.#nearest(px, py);
     if (landmark) return { point: landmark.point, landmark };
@@ -35,7 +38,7 @@ export class Geometry {
     const lam = this.#round(this.y.value(py), "lam");
     const lowest = this.y.at(Math.max(1 - alpha, 0));
     const point = alpha <= 1 && py > lowest - LINE ? onLine(alpha) : [alpha, lam];
-    return { point, landmark: null };
+    return { point, landmark: null, refused: alpha <= 1 && py > lowest + LINE };
   }
 
   /** The point next to another: `across` and `up` are −1, 0 or 1. */

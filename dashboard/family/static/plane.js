@@ -20,6 +20,7 @@ export class Plane {
     this.run = find(".run");
     this.runName = find(".run-name");
     this.aim = find(".aim");
+    this.nearest = find(".nearest");
     this.infomax = find(".infomax");
     this.infomaxName = find(".infomax-name");
     this.what = find(".what");
@@ -98,6 +99,7 @@ export class Plane {
     const [alpha, lam] = aimed.point;
     this.pick(aimed.landmark ? { landmark: aimed.landmark.name } : { alpha, lam });
     this.#draw();
+    if (aimed.refused) write(this.announcer, this.#words(aimed).join(": "));
   }
 
   /** Move the point by the keyboard; it is chosen when the keys rest. */
@@ -146,6 +148,7 @@ export class Plane {
     this.#put(this.run, run?.point, run?.color);
     this.#put(this.runName, run?.point);
     this.#put(this.aim, dragging ? null : aimed?.point);
+    this.#drawNearest(aimed);
     this.#drawInfoMax();
     const here = { point: this.#point, title: form.title, why: form.why };
     const [what, sum] = this.#words(aimed ?? here);
@@ -154,6 +157,13 @@ export class Plane {
     this.svg.style.cursor = aimed?.landmark ? "pointer" : "";
     this.svg.setAttribute("aria-label", `α across, λ up. ${this.#words(here).join(": ")}. ${HELP}`);
     [this.svg.dataset.alpha, this.svg.dataset.lam] = this.#point ?? ["", ""];
+  }
+
+  /** Where the pointer is in the half that is refused, the ring says what is chosen in its stead. */
+  #drawNearest(aimed) {
+    this.#put(this.nearest, aimed?.refused ? aimed.point : null);
+    if (!aimed?.refused) return;
+    write(this.nearest, `nearest: β = ${number(aimed.point[1])}`);
   }
 
   /** InfoMax-VAEs of one β lie to the right of the β-VAE's line, from α = 0 on. */
@@ -175,12 +185,13 @@ export class Plane {
   }
 
   /** What a point is, and the coefficients it has; without a point, why there is none. */
-  #words({ point, landmark, title, why }) {
+  #words({ point, landmark, title, why, refused }) {
     if (!point) return [`${title} has no point here`, why];
     const [alpha, lam] = point;
     const place = `α ${number(alpha)}, λ ${number(lam)}`;
     const sum = `D ${term(1 - alpha)}R ${term(alpha + lam - 1)}Div`;
     if (landmark) return [landmark.title, `${place}: ${sum}`];
+    if (refused) return ["No λ below 1 − α: this is the β-VAE above", `${place}: ${sum}`];
     return [title ? `${title} at ${place}` : place, sum];
   }
 }

@@ -5,6 +5,9 @@ import { haloed, line } from "./surface.js";
 
 const NEAR = 6; // px within which the pointer finds a mark
 const ROOM = 6; // px between a mark and its text, and at least between two texts
+const ROWS = 3; // of texts below each other, where they crowd
+const ROW = 14; // px from one to the next
+const TOLD = 3; // marks that the pointer reads at once
 const DASH = [2, 3];
 
 /** Marks from the `events` of a run, [{ kind, step, quantity, brief, text }], in order. */
@@ -56,7 +59,7 @@ const onPlot = (marks, { name, x }) =>
 /** Lines where knobs were turned, with what was turned on the first plot; signs at warnings. */
 export function drawMarks(context, plot, marks, first, theme) {
   const { box, x } = plot;
-  let free = box.left;
+  const texts = [];
   for (const { kind, step, brief } of onPlot(marks, plot)) {
     const at = Math.round(x.at(step)) + 0.5;
     if (kind === "warning") {
@@ -68,16 +71,43 @@ export function drawMarks(context, plot, marks, first, theme) {
     context.strokeStyle = theme.muted;
     line(context, at, box.top, at, box.bottom);
     context.setLineDash([]);
-    if (!first) continue;
-    context.font = theme.face(11);
-    const { width } = context.measureText(brief);
-    const left = at + ROOM + width <= box.right ? at + ROOM : at - ROOM - width;
-    if (left < free) continue;
-    context.textAlign = "left";
-    context.textBaseline = "top";
-    haloed(context, brief, left, box.top + 2, theme.text, theme.background);
-    free = left + width + ROOM;
+    if (first && brief) texts.push([at, brief]);
   }
+  drawTexts(context, box, texts, theme);
+}
+
+function drawTexts(context, box, texts, theme) {
+  context.font = theme.face(11);
+  context.textAlign = "left";
+  context.textBaseline = "top";
+  const widthOf = (text) => context.measureText(text).width;
+  for (const { text, left, row } of layTexts(box, texts, widthOf)) {
+    haloed(context, text, left, box.top + 2 + row * ROW, theme.text, theme.background);
+  }
+}
+
+/**
+ * Where texts, [[x, text]], stand beside their marks, [{ text, left, row }]: in as many rows as they
+ * need and have, none over another; then how many had no room.
+ */
+export function layTexts({ left: start, right: end, top, bottom }, texts, widthOf) {
+  const rows = Math.min(ROWS, Math.max(1, Math.floor((bottom - top) / ROW) - 1));
+  const free = Array(rows).fill(start);
+  const laid = [];
+  for (const [x, text] of texts) {
+    const width = widthOf(text);
+    const left = x + ROOM + width <= end ? x + ROOM : x - ROOM - width;
+    const row = free.findIndex((from) => from <= left);
+    if (row < 0) continue;
+    laid.push({ text, left, row });
+    free[row] = left + width + ROOM;
+  }
+  const untold = texts.length - laid.length;
+  if (untold) {
+    const text = `+ ${untold} more`;
+    laid.push({ text, left: Math.min(free[rows - 1], end - widthOf(text)), row: rows });
+  }
+  return laid;
 }
 
 /** A triangle that stands on the axis. */
@@ -91,11 +121,13 @@ function drawSign(context, x, base, theme) {
   context.fill();
 }
 
-/** The text of the mark under the pointer on a plot, or "". */
+/** The texts of the marks under the pointer on a plot, the nearest first, or "". */
 export function markAt(plot, marks, px) {
   const near = onPlot(marks, plot)
     .map((mark) => ({ mark, distance: Math.abs(plot.x.at(mark.step) - px) }))
     .filter(({ distance }) => distance <= NEAR)
     .sort((a, b) => a.distance - b.distance);
-  return near[0]?.mark.text ?? "";
+  const told = near.slice(0, TOLD).map(({ mark }) => mark.text);
+  if (near.length > TOLD) told.push(`+ ${near.length - TOLD} more`);
+  return told.join("\n");
 }

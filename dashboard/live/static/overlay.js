@@ -9,6 +9,9 @@ import { css, mix } from "./theme.js";
 const LONGEST = 28; // px of an arrow as long as the range
 const SHRUNK = 0.45; // share of the range below which values get another
 const SHADES = 10; // of points, on each side of zero
+const GAP = 4; // px between the key and the rim of the plane
+const RESET = 28; // px that the button "Show all" takes
+const STAYS = 0.5; // share of the codes covered below which another corner is better
 const SIDES =
   "Red: too many codes; blue: too few. They are draws from q(z|x), not the means shown.";
 const SAYINGS = {
@@ -31,6 +34,7 @@ export class Overlay {
     this.quantities = {}; // what the run says of its terms
     this.sight = null;
     this.on = false;
+    this.corner = 0; // of the key, from the top left
   }
 
   /** What a snapshot's term sees, with a range for its values that changes as rarely as may be. */
@@ -114,12 +118,11 @@ export class Overlay {
   }
 
   /** Say in the key what is drawn; null hides it. */
-  explain(sight, axes) {
+  explain(sight) {
     const { key } = this;
     key.hidden = !sight;
     if (!sight) return;
     key.dataset.kind = sight.kind === "points" ? "field" : sight.kind;
-    key.dataset.axes = axes;
     const say = (selector, text) => write(key.querySelector(selector), text);
     if (sight.kind === "scores") {
       const [low, high] = sight.ends;
@@ -138,6 +141,27 @@ export class Overlay {
     say(".high", size);
     const colors = sight.kind === "points" ? this.shades(sight).colors : this.heat.colors(this.theme);
     key.querySelector(".ramp").style.background = `linear-gradient(to right, ${colors.join()})`;
+  }
+
+  /** Put the key into the corner of `box` where it covers the fewest codes that `each(visit)` visits. */
+  place({ left, right, top, bottom }, lowered, each) {
+    const { key } = this;
+    if (key.hidden) return;
+    const { offsetWidth: w, offsetHeight: h } = key;
+    const [x0, x1, y1] = [left + GAP, right - w - GAP, bottom - h - GAP];
+    const y0 = top + GAP;
+    const corners = [[x0, y0], [x1, lowered ? y0 + RESET : y0], [x0, y1], [x1, y1]];
+    const covered = corners.map(() => 0);
+    each((i, x, y) => {
+      for (const [k, [cx, cy]] of corners.entries()) {
+        if (x >= cx && x <= cx + w && y >= cy && y <= cy + h) covered[k] += 1;
+      }
+    });
+    const best = covered.indexOf(Math.min(...covered));
+    if (covered[best] < STAYS * covered[this.corner]) this.corner = best;
+    const [x, y] = corners[this.corner];
+    key.style.transform = `translate(${x}px, ${y}px)`;
+    Object.assign(key.dataset, { corner: this.corner, covered: covered.join() });
   }
 
   get #symbol() {

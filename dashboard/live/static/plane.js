@@ -271,7 +271,8 @@ export class Plane {
     if (flat && this.#shows("prior")) drawCircles(context, frame, theme);
     drawNames(context, frame, cloud, this.#shownNames, theme);
     context.restore();
-    overlay.explain(sight, frame.axes);
+    overlay.explain(sight);
+    overlay.place(frame.box, this.chosen.view !== null, (visit) => this.#eachShown(frame, visit));
     const { dataset } = this.surface.canvas;
     dataset.reach = frame.view.reach.toFixed(2);
     dataset.sees = sight?.term ?? "";

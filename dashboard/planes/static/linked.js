@@ -10,8 +10,10 @@ import { SPLITS } from "../live/history.js";
 import { Lasso, nearest } from "./lasso.js";
 import { Surface } from "../live/surface.js";
 import { write } from "../live/strip.js";
+import { css, mix } from "../live/theme.js";
 
 const NEAR = 12; // px within which the pointer finds a point
+const REST = 0.12; // ink of the codes that are not selected
 const APART = 2 ** 24; // more than the images of any split
 const TEMPLATE = `
   <h3><i></i><span class="name"></span><span class="objective"></span></h3>
@@ -231,14 +233,15 @@ export class LinkedPlane {
     const colors = [...this.classes.map((_, i) => palette[i % palette.length]), theme.muted];
     const color = (i) => (labels[i] < 0 ? this.classes.length : labels[i]);
     const isIn = (i) => selected === null || selected.has(this.keys[i]);
-    const paint = (colors, wanted, color) =>
-      this.dots.draw(context, ratio, labels.length, colors, (dot) =>
+    const paint = (count, colors, wanted, color) =>
+      this.dots.draw(context, ratio, count, colors, (dot) =>
         this.#eachShown(frame, (i, x, y) => {
           if (wanted(i)) dot(x, y, color(i));
         }),
       );
-    if (selected) paint([theme.line], (i) => !isIn(i), () => 0);
-    paint(colors, isIn, color);
+    const rest = css(mix(theme.paper, theme.ink, REST)); // also a grey class stands out from it
+    if (selected) paint(labels.length, [rest], (i) => !isIn(i), () => 0);
+    paint(selected?.size ?? labels.length, colors, isIn, color);
     if (frame.axes > 1) drawCircles(context, frame, theme);
     if (!selected) drawNames(context, frame, this.cloud, this.classes, theme);
     context.restore();

@@ -234,7 +234,8 @@ export class Planes {
     const rest = shown
       ? `Below: ${count(shown)} of them that the snapshots hold, and what each run makes of them.`
       : "The snapshots hold pictures of none of them.";
-    return `${images}: ${parts.join(", ")}. ${rest}`;
+    const others = linked.length < this.runs.length ? ` Other runs are of other images than ${this.selection.data}.` : "";
+    return `${images}: ${parts.join(", ")}. ${rest}${others}`;
   }
 
   /** A column for each selected image that is held, a row for each run; how many there are. */
