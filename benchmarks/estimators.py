@@ -35,7 +35,7 @@ def measure(step: str, n: int, d: int) -> tuple[float, float]:
     run = {
         "surgery": lambda: estimators.surgery(q, z),
         "mutual_information": lambda: estimators.mutual_information(q, z),
-        "mmd2": lambda: dict(estimators.mmd2_errors(z, prior)),
+        "mmd2": lambda: estimators.mmd2_errors(z, prior),
         "ksd2": lambda: estimators.ksd2_error(z, d**0.5),
         "log_det_cov": lambda: estimators.log_det_cov(z),
     }[step]
