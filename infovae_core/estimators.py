@@ -18,7 +18,7 @@ from torch.distributions import Independent
 from infovae_core.divergences import KERNELS, squared_distances, stein_kernel
 
 CELLS = 1 << 19  # pairs at a time, 4 MiB in double precision
-TILE = 256  # rows and columns at a time where both are of the same sample
+TILE = 180  # rows and columns of one sample: so few pairs that torch wakes no thread for them
 
 
 class Surgery(NamedTuple):
