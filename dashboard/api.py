@@ -140,7 +140,7 @@ class Feed:
 
         with self._looking:
             kept, steps = self.run.pictures, self.run.snapshot_steps()
-            last = self.run.snapshot(steps[-1]) if steps and kept is None else {}
+            last = self.run.snapshot(steps[-1]) if steps else {}
             return gzip.compress(posteriors.pack_pictures(kept, last), 6)
 
     def _read(self) -> None:

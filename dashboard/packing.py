@@ -21,6 +21,7 @@ SIDE = 127  # levels of a signed value on each side of zero, which is level 127
 NO_VALUE = 255  # stands for one that is not finite
 PRIOR = 3.5  # σ within which the prior counts as being there
 BESIDE = 2  # places of a grid that a code is beside, each way
+MOST_CODES = 40  # with all their coordinates
 BINS = 48  # of the histograms of a critic's scores
 
 
@@ -32,7 +33,8 @@ def pack(step: int, arrays: Mapping[str, np.ndarray], plane: str, originals: boo
     """A snapshot as one piece of bytes, for typed arrays to lie upon.
 
     A little-endian u32 is the length of the JSON header that follows; the header gives each
-    array's type, shape and offset. A point is `low + scale · level`, an image 16 levels of grey.
+    array's type, shape and offset. A code is `low + scale · level`, an image 16 levels of grey, an
+    item of a set of points itself; the header's `span` says how far from 0 those reach.
     """
     mean = arrays["mean"]
     axes, points = project(mean, arrays.get("plane"), plane)
@@ -41,22 +43,23 @@ def pack(step: int, arrays: Mapping[str, np.ndarray], plane: str, originals: boo
         "points": levels,
         "label": arrays["label"].astype("<i2"),
         "split": arrays["split"].astype("u1"),
-        "reconstructions": grey(arrays["reconstructions"]),
-        "samples": grey(arrays["samples"]),
+        "reconstructions": drawn(arrays["reconstructions"]),
+        "samples": drawn(arrays["samples"]),
     }
     if originals:
-        parts["originals"] = grey(arrays["originals"])
+        parts["originals"] = drawn(arrays["originals"])
         for name in ("index", "shown"):  # which images these are; older snapshots do not say all
             if name in arrays:
                 parts[name] = arrays[name].astype("<i4")
     header = {"step": step, "axes": axes, "low": low, "scale": scale, "grey": PIXEL_STEP}
+    header |= said_of_points(arrays)
     if axes == "pca":  # where a place on it lies in latent space
         parts["plane"] = arrays["plane"].astype("<f4")
     if mean.shape[1] == 1:
         header["width"], parts["density"] = density(mean[:, 0], arrays["std"][:, 0])
     if "sees" in arrays:
-        header["sees"], drawn = overlay(arrays, plane)
-        parts |= drawn
+        header["sees"], seen = overlay(arrays, plane)
+        parts |= seen
     return join(header, parts)
 
 
@@ -89,7 +92,8 @@ def pack_codes(step: int, arrays: Mapping[str, np.ndarray]) -> bytes:
     shown = arrays.get("shown", np.zeros(0, np.int32))  # an older snapshot does not say
     place = {int(i): at for at, i in enumerate(arrays["index"]) if arrays["split"][at] == 1}
     at = [place[i] for i in shown.tolist() if i in place]
-    known = [k for k, i in enumerate(shown.tolist()) if i in place]
+    known = [k for k, i in enumerate(shown.tolist()) if i in place][:MOST_CODES]
+    at = at[:MOST_CODES]
     parts = {
         "mean": arrays["mean"][at].astype("<f4"),
         "std": arrays["std"][at].astype("<f4"),
@@ -98,7 +102,8 @@ def pack_codes(step: int, arrays: Mapping[str, np.ndarray]) -> bytes:
         "originals": arrays["originals"][known],
         "reconstructions": arrays["reconstructions"][known],
     }
-    return join({"step": step, "kl": [shorten(float(nats)) for nats in kl]}, parts)
+    said = {"step": step, "kl": [shorten(float(nats)) for nats in kl]}
+    return join(said | said_of_points(arrays), parts)
 
 
 def project(
@@ -136,6 +141,19 @@ def quantise(points: np.ndarray) -> tuple[np.ndarray, list[float], list[float]]:
 def grey(images: np.ndarray) -> np.ndarray:
     """Images of bytes in 16 levels, `PIXEL_STEP` apart."""
     return ((images.astype(np.uint16) + PIXEL_STEP // 2) // PIXEL_STEP).astype("u1")
+
+
+def drawn(items: np.ndarray) -> np.ndarray:
+    """Images in 16 levels of grey, points f32 [n, k]."""
+    return grey(items) if items.dtype == np.uint8 else items.astype("<f4")
+
+
+def said_of_points(arrays: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """The `span` of a view of points, the same for all of a run's snapshots; none of images."""
+    originals = arrays.get("originals")
+    if originals is None or originals.dtype == np.uint8:
+        return {}
+    return {"span": decoders.span(originals)}
 
 
 def density(mean: np.ndarray, std: np.ndarray) -> tuple[float, np.ndarray]:

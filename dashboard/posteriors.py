@@ -10,7 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.packing import PIXEL_STEP, BadQuery, grey, join, project, quantise, shorten
+from dashboard.packing import (
+    PIXEL_STEP,
+    BadQuery,
+    drawn,
+    join,
+    project,
+    quantise,
+    said_of_points,
+    shorten,
+)
 from infovae_core import aggregate
 
 NUMBERS = 100_000  # means of single units sent at most, and as many standard deviations
@@ -191,8 +200,9 @@ def pack_pictures(
     few = {"pictures": images[: len(shown)], "split": np.ones(len(shown)), "index": shown}
     arrays = few if kept is None else kept
     parts = {
-        "pictures": grey(arrays["pictures"]),
+        "pictures": drawn(arrays["pictures"]),
         "split": arrays["split"].astype("u1"),
         "index": arrays["index"].astype("<i4"),
     }
-    return join({"grey": PIXEL_STEP, "whole": kept is not None}, parts)
+    said = {"grey": PIXEL_STEP, "whole": kept is not None}
+    return join(said | said_of_points(snapshot), parts)

@@ -4,17 +4,18 @@ The arrays of a file are `about`, a JSON record, and
 - `w.<name>`: the decoder's weights by their names, floats in half precision. Where `layers` of the
   record lists what is done with them in order, ["linear", name] or [activation], they are all that
   is needed;
-- `atlas`: elsewhere also images decoded ahead, u8 [n, h, w(, c)] over the codes from -reach to
+- `atlas`: elsewhere also images decoded ahead, u8 [n, h, w(, c)], or points, f32 [n, k], over the codes from -reach to
   reach, or [n, n, h, w(, c)], [i, j] the i-th place across and the j-th up, over the plane of the
   codes (z₁, z₂), for d > 2 over the principal `plane` f32 [d, 2] through the origin.
 
 The record's `shape` is that of an image as the model has it, colour first; `link` leads from the
-decoder's output to the mean of p(x|z), and `latent_dim` is d.
+decoder's output to the mean of p(x|z), and `latent_dim` is d. Of points it is [k], and `span` says
+how far from 0 a view of them reaches.
 """
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,17 @@ LINKS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 def about(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """The record in a decoder's arrays."""
     return json.loads(str(arrays["about"]))
+
+
+def model_shape(image_shape: Sequence[int]) -> tuple[int, ...]:
+    """The shape that the model has it in, colour first, of an item whose colours are last."""
+    *size, last = image_shape
+    return (last, *size) if len(size) == 2 else (*size, last)
+
+
+def span(points: np.ndarray) -> float:
+    """How far from 0 a view of points like these reaches, along each axis."""
+    return 1.15 * float(np.abs(points).max(initial=0.0)) or 1.0
 
 
 def runs_anywhere(arrays: Mapping[str, np.ndarray]) -> bool:

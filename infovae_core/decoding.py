@@ -17,21 +17,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Shaped
 from safetensors import safe_open
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
 from infovae_core.checkpoints import latest
 from infovae_core.config import ModelConfig, RunConfig
-from infovae_core.decoders import WEIGHT, Arrays, weights
+from infovae_core.decoders import WEIGHT, Arrays, model_shape, span, weights
 from infovae_core.decoders import about as said_of
 from infovae_core.distributions import picture
 from infovae_core.errors import explain
 from infovae_core.model import VAE
 from infovae_core.networks import Reshape, build
 from infovae_core.runs import Run, RunError
-from infovae_core.snapshots import BLOCK, pixels
+from infovae_core.snapshots import BLOCK, as_drawn
 
 KINDS: dict[type[nn.Module], str] = {  # what `decoders.decode` and the browser can do
     nn.Linear: "linear",
@@ -46,7 +46,7 @@ LEAST, MOST, ROOM = 3.0, 20.0, 1.05  # of an atlas's reach, and beyond nearly al
 KEPT = 8  # decoders that the process keeps ready
 NICE = 5
 
-Decode = Callable[[Float[Tensor, "n d"]], UInt8[np.ndarray, "n *image"]]
+Decode = Callable[[Float[Tensor, "n d"]], Shaped[np.ndarray, "n *item"]]
 
 
 @torch.no_grad()
@@ -64,6 +64,7 @@ def take(model: VAE, shape: tuple[int, ...], snapshot: Mapping[str, np.ndarray])
         "latent_dim": model.latent_dim,
         "link": model.likelihood.link,
         "layers": layers,
+        "span": None if len(shape) > 1 else span(snapshot.get("originals", np.ones(1))),
     }
     if layers is None:
         said["reach"], drawn = atlas(model, shape, snapshot)
@@ -116,10 +117,13 @@ def atlas(
 
 def decoded(
     decode: Callable[[Tensor], Any], z: Float[Tensor, "n d"], like: Tensor
-) -> UInt8[np.ndarray, "n *image"]:
-    """What a view shows of codes, on the device and in the precision of `like`."""
+) -> Shaped[np.ndarray, "n *item"]:
+    """What a view shows of codes, on the device and in the precision of `like`.
+
+    Images are u8 [n, h, w(, c)], points f32 [n, k].
+    """
     blocks = z.to(like).split(BLOCK)
-    return np.concatenate([pixels(picture(decode(block))) for block in blocks])
+    return np.concatenate([as_drawn(picture(decode(block))) for block in blocks])
 
 
 def restore(config: ModelConfig, arrays: Mapping[str, np.ndarray]) -> Decode:
@@ -160,12 +164,11 @@ def of_run(run: Run, step: int) -> Arrays:
 
 
 def image_shape(run: Run) -> tuple[int, ...]:
-    """Of one of a run's images, colour first."""
+    """Of one of a run's items, colour first."""
     said = next((e["about"] for e in run.events() if e.get("about")), None)
     if said is None:
         raise RunError(f"a run must have started to be decoded, got {run.id}; start it")
-    height, width, *channels = said["image_shape"]
-    return (*channels, height, width)
+    return model_shape(said["image_shape"])
 
 
 def nothing_seen(d: int) -> Arrays:

@@ -107,6 +107,37 @@ def codes(points: np.ndarray, labels: np.ndarray, colours: Sequence[str], names:
     return svg(PLANE, PLANE, parts, "Codes of images beside the prior")
 
 
+def points(
+    groups: Iterable[tuple[np.ndarray, str]],
+    span: float,
+    said: str,
+    lines: Iterable[np.ndarray] = (),
+) -> str:
+    """Groups of points [n, k], each in its colour, and lines through points [m, k], out to `span`.
+
+    Numbers, k = 1, are spread over the height; of more than two values the first two are drawn.
+    """
+    scale = PLANE / 2 / span
+
+    def places(values: np.ndarray) -> np.ndarray:
+        if values.shape[1] == 1:
+            values = np.column_stack([values[:, 0], np.linspace(-0.9, 0.9, len(values)) * span])
+        return np.stack(((values[:, 0] + span) * scale, (span - values[:, 1]) * scale), 1)
+
+    parts = []
+    for line in lines:
+        path = "L".join(f"{x:.1f} {y:.1f}" for x, y in places(line) if np.isfinite([x, y]).all())
+        if path:
+            parts.append(f'<path d="M{path}" class="link"/>')
+    parts += [
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2" fill="{colour}"/>'
+        for values, colour in groups
+        for x, y in places(values)
+        if np.isfinite([x, y]).all()
+    ]
+    return svg(PLANE, PLANE, parts, said)
+
+
 def _extent(points: np.ndarray) -> float:
     """The distance from the origin within which nearly all coordinates lie."""
     return float(np.quantile(np.abs(points), 0.995)) if points.size else 0.0

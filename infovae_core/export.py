@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from infovae_core import report
 from infovae_core.config import RunConfig
+from infovae_core.decoders import model_shape
 from infovae_core.runs import Run, RunError
 
 if TYPE_CHECKING:
@@ -67,16 +68,10 @@ def safetensors(run: Run) -> bytes:
         "run": run.id,
         "step": str(int(path.stem)),
         "config": json.dumps(run.config),
-        "shape": json.dumps(shape_of(said)),
+        "shape": json.dumps(model_shape(said["image_shape"])),
         "classes": json.dumps(said["classes"]),
     }
     return save(weights, metadata)
-
-
-def shape_of(said: dict) -> list[int]:
-    """Of one image as the model has it, colour first."""
-    height, width, *channels = said["image_shape"]
-    return [*channels, height, width]
 
 
 def load(path: Path) -> tuple[VAE, RunConfig]:
@@ -125,7 +120,7 @@ def onnx(run: Run, folder: Path) -> list[Path]:
         model, _ = load(weights)
     finally:
         weights.unlink()
-    shape = shape_of(about(run))
+    shape = model_shape(about(run)["image_shape"])
     parts = {
         "encoder": (Encoded(model), torch.zeros(2, *shape), ["x"], ["mean", "std"]),
         "decoder": (Decoded(model), torch.zeros(2, model.latent_dim), ["z"], ["x"]),

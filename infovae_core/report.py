@@ -32,6 +32,7 @@ SHOWN = 20  # held-out images
 IMAGE = 34  # px of one on the page
 SPLITS = ("train", "test")
 STYLE = Path(__file__).with_name("report.css")
+GREY = "var(--muted)"
 INKS = ("var(--ink)", "#6a51a3", "#a66d00", "#0e7c8b", "#8c4a3c")  # of the total and its parts
 
 
@@ -155,14 +156,28 @@ def plane(snapshot: Mapping[str, np.ndarray], said: Mapping[str, Any]) -> str:
 
 
 def pairs(snapshot: Mapping[str, np.ndarray]) -> str:
-    """Images above their reconstructions."""
+    """Images above their reconstructions, or points joined to theirs."""
+    if _are_points(snapshot):
+        x, back = (snapshot[name] for name in ("originals", "reconstructions"))
+        drawn = drawings.points(
+            [(x, GREY), (back, INKS[1])],
+            decoders.span(x),
+            "Held-out points and their reconstructions",
+            lines=np.stack((x, back), 1) if x.shape[1] > 1 else (),
+        )
+        return f"<p>Grey: x. Coloured: x̂. {_axes(x)}</p>{drawn}"
     both = [snapshot[name][:SHOWN] for name in ("originals", "reconstructions")]
     said = "Held-out images above their reconstructions"
     return drawings.sheet(np.concatenate(both), len(both[0]), said, enlarged(both[0]))
 
 
 def samples(snapshot: Mapping[str, np.ndarray]) -> str:
-    """Decoded draws."""
+    """Decoded draws, points beside held-out ones."""
+    if _are_points(snapshot):
+        x, means = snapshot["originals"], snapshot["samples"]
+        said = "Held-out points, and the means of draws of the prior"
+        drawn = drawings.points([(x, GREY), (means, INKS[1])], decoders.span(x), said)
+        return f"<p>Grey: held-out points. Coloured: means. {_axes(x)}</p>{drawn}"
     images = snapshot["samples"]
     return drawings.sheet(images, SHOWN, "Images decoded from draws of the prior", enlarged(images))
 
@@ -179,8 +194,10 @@ def traversals(run: Run, snapshot: Mapping[str, np.ndarray]) -> str:
     if not arrays:
         return ""
     if not decoders.runs_anywhere(arrays):
-        return _atlas(arrays)
+        return "" if _are_points(snapshot) else _atlas(arrays)
     d = snapshot["mean"].shape[1]
+    if _are_points(snapshot):
+        return _net(arrays, snapshot) if d <= 2 else ""
     if d <= 2:
         quantiles = [NormalDist().inv_cdf((i + 0.5) / GRID) for i in range(GRID)]
         axes = [quantiles] if d == 1 else [quantiles[::-1], quantiles]
@@ -189,6 +206,29 @@ def traversals(run: Run, snapshot: Mapping[str, np.ndarray]) -> str:
         said = "Images over quantiles of the prior, z₁ across and z₂ up"
         return f"<p>{said}.</p>{drawings.sheet(images, GRID, said, enlarged(images))}"
     return f'<div class="rows">{"".join(_rows(arrays, snapshot))}</div>'
+
+
+def _are_points(snapshot: Mapping[str, np.ndarray]) -> bool:
+    return snapshot["originals"].ndim == 2
+
+
+def _axes(points: np.ndarray) -> str:
+    if points.shape[1] == 1:
+        return "x across."
+    of = f", of {points.shape[1]} values" if points.shape[1] > 2 else ""
+    return f"x₁ across and x₂ up{of}."
+
+
+def _net(arrays: Mapping[str, np.ndarray], snapshot: Mapping[str, np.ndarray]) -> str:
+    """Where the decoder puts the lines of a grid over the prior's quantiles."""
+    x, d = snapshot["originals"], snapshot["mean"].shape[1]
+    quantiles = [NormalDist().inv_cdf((i + 0.5) / GRID) for i in range(GRID)]
+    z = np.stack(np.meshgrid(*[quantiles] * d, indexing="ij"), -1)
+    means = decoders.decode(arrays, z.reshape(-1, d)).reshape(*z.shape[:-1], -1)
+    lines = [means] if d == 1 else [*means, *means.swapaxes(0, 1)]
+    said = "Lines over quantiles of the prior, as the decoder puts them among held-out points"
+    drawn = drawings.points([(x, GREY)], decoders.span(x), said, lines if x.shape[1] > 1 else ())
+    return f"<p>{said}. {_axes(x)}</p>{drawn}" if x.shape[1] > 1 else ""
 
 
 def _rows(arrays: Mapping[str, np.ndarray], snapshot: Mapping[str, np.ndarray]) -> Iterator[str]:

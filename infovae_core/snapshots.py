@@ -20,6 +20,7 @@ POINTS = 2500  # codes of each split
 SEEN = 1500  # training images of which a term sees a code each
 PAIRS = 40  # held-out images with their reconstructions
 SAMPLES = 100
+MARKED = 400  # of points in place of either, which take little room
 PICTURE = 32  # pixels of a picture's longer side at most
 PICTURES = 8_000_000  # bytes of them
 BLOCK = 500  # images that pass through a network at once
@@ -44,12 +45,14 @@ def take(state: State, data: Dataset, before: Mapping[str, np.ndarray] | None = 
     means = torch.cat([q.mean for q in posteriors])
     stds = torch.cat([q.stddev for q in posteriors])
     mean = means.float().cpu().numpy()
-    draw = pixels if data.kind == "images" else as_array
+    images = data.kind == "images"
     counts = [len(part) for part in splits]
-    chosen = one_of_each_class(data.test)
+    chosen = one_of_each_class(data.test, PAIRS if images else MARKED)
     shown = data.test.items(chosen.to(data.test.x.device))
     prior = torch.randn(
-        SAMPLES, model.latent_dim, generator=torch.Generator().manual_seed(seed_of(0, "samples"))
+        SAMPLES if images else MARKED,
+        model.latent_dim,
+        generator=torch.Generator().manual_seed(seed_of(0, "samples")),
     )
     arrays = {
         "mean": mean,
@@ -57,9 +60,9 @@ def take(state: State, data: Dataset, before: Mapping[str, np.ndarray] | None = 
         "label": torch.cat([part.y for part in splits]).to(torch.int16).cpu().numpy(),
         **places(counts),
         "shown": chosen.to(torch.int32).cpu().numpy(),
-        "originals": draw(shown),
-        "reconstructions": draw(picture(model.decode(model.posterior(shown).mean))),
-        "samples": draw(picture(model.decode(prior.to(shown)))),
+        "originals": as_drawn(shown),
+        "reconstructions": as_drawn(picture(model.decode(model.posterior(shown).mean))),
+        "samples": as_drawn(picture(model.decode(prior.to(shown)))),
     }
     if model.latent_dim > 2:
         arrays["center"] = mean.mean(0)
@@ -88,11 +91,11 @@ def pictures(data: Dataset) -> Arrays:
     """Small pictures of the images whose codes a snapshot holds, the first of each split.
 
     pictures u8 [n, h, w(, c)], no side longer than `PICTURE`, with split and index; as many of each
-    split as `PICTURES` bytes have room for.
+    split as `PICTURES` bytes have room for. Of points they are the points, f32 [n, k].
     """
-    splits = [shrunk(part.x) for part in seen(data)]
+    splits = [part.x if data.kind == "points" else shrunk(part.x) for part in seen(data)]
     room = PICTURES // (2 * math.prod(splits[0].shape[1:]))
-    kept = [pixels(x[:room]) for x in splits]
+    kept = [as_drawn(x[:room]) for x in splits]
     return {"pictures": np.concatenate(kept), **places([len(x) for x in kept])}
 
 
@@ -150,6 +153,11 @@ def one_of_each_class(split: Split, count: int = PAIRS) -> Tensor:
     sizes = torch.bincount(split.y)
     turn = torch.cat([torch.arange(size) for size in sizes.tolist()])
     return order[torch.argsort(turn.to(order.device), stable=True)][:count]
+
+
+def as_drawn(items: Float[Tensor, "k *data"]) -> np.ndarray:
+    """Images as bytes, colour last; points as they are."""
+    return as_array(items) if items.ndim == 2 else pixels(items)
 
 
 def pixels(images: Float[Tensor, "k *data"]) -> UInt8[np.ndarray, "k *image"]:
