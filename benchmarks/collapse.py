@@ -4,8 +4,8 @@
 
 A gated PixelCNN on dynamically binarised MNIST; the same images, batches and initial weights for
 each objective. All values are of held-out images, D at one draw of z; I is capped at log N. The
-picture shows reconstructions: draws with the same noise for
-all images, so that whatever differs between them comes from the code.
+picture shows reconstructions: draws with the same noise for all images, so that whatever differs
+between them comes from the code.
 """
 
 import argparse

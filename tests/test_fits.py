@@ -131,7 +131,7 @@ def model_of(app):
 
 
 def said(app):
-    return [part.value for part in (*app.markdown, *app.caption)]
+    return [part.value.replace("\\", "") for part in (*app.markdown, *app.caption)]
 
 
 def test_the_form_offers_what_fits_and_says_why_the_rest_does_not():
