@@ -3,9 +3,9 @@
     python -m benchmarks.collapse --root data --picture docs/collapse.png
 
 A gated PixelCNN on dynamically binarised MNIST; the same images, batches and initial weights for
-each objective. D, R and I are of held-out images (I is capped at log N), the values of D and R
-those of the ELBO at one draw of z. The picture shows reconstructions: draws with the same noise for
-all images, so that whatever differs between them comes from the code.
+each objective. All values are of held-out images, D at one draw of z; I is capped at log N. The
+picture shows reconstructions: draws with the same noise for all images, so that whatever differs
+between them comes from the code.
 """
 
 import argparse
@@ -70,6 +70,7 @@ def main() -> None:
     parser.add_argument("--held-out", type=int, default=1000)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--network", default="pixelcnn")
     parser.add_argument("--channels", type=int, default=12)
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--latent-dim", type=int, default=10)
@@ -89,7 +90,7 @@ def main() -> None:
                     "root": args.root,
                 },
                 "model": {
-                    "network": "pixelcnn",
+                    "network": args.network,
                     "pixel_channels": args.channels,
                     "pixel_layers": args.layers,
                     "latent_dim": args.latent_dim,
