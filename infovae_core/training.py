@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from infovae_core import estimators, fits, networks
+from infovae_core.catalogue import SETS
 from infovae_core.config import Knobs, RunConfig
 from infovae_core.data import Dataset, Split, spread
 from infovae_core.model import VAE, Pass
@@ -319,18 +320,21 @@ def describe_codes(state: State, split: Split) -> dict[str, float]:
 
 def about(config: RunConfig, data: Dataset, state: State) -> dict:
     """What a viewer must know to draw the run: quantities with units, classes, shapes."""
+    nats = NATS if data.kind == "images" else "nats per point"
     quantities = {
-        "total": {"label": "loss", "unit": NATS},
-        "distortion": {"label": "distortion D", "unit": NATS},
+        "total": {"label": "loss", "unit": nats},
+        "distortion": {"label": "distortion D", "unit": nats},
     }
     for weight, term in state.objective.terms():
-        quantities[term.name] = {"label": term.label, "unit": term.unit, "weight": weight}
+        unit = nats if term.unit == NATS else term.unit
+        quantities[term.name] = {"label": term.label, "unit": unit, "weight": weight}
         if term.sight is not None:
             quantities[term.name]["sight"] = term.sight
     return {
         "quantities": quantities,
         "classes": list(data.classes),
         "kind": data.kind,
+        "noun": SETS[config.data.name].noun,
         "pictures": "draws" if config.model.network == "pixelcnn" else "means",
         "image_shape": [*data.shape[-2:], *data.shape[:-2]],  # colours last; of points, [k]
         "latent_dim": config.model.latent_dim,

@@ -141,7 +141,7 @@ export class Chosen {
     const z = Float32Array.from({ length: places.length * d }, (_, k) =>
       posteriors.mean(places[Math.floor(k / d)], k % d),
     );
-    if (!decoder.exact) return (await decodeRemotely(api, run, decoder.step, z))?.data ?? null;
+    if (!decoder.exact) return (await decodeRemotely(api, run, decoder, z))?.data ?? null;
     const images = new Uint8Array(places.length * decoder.size);
     places.forEach((_, k) => decoder.draw(z.subarray(k * d, (k + 1) * d), images, k * decoder.size));
     return images;

@@ -93,7 +93,7 @@ export class Decoded {
   async #ask() {
     const { z } = this;
     const { api, run, decoder } = this.shared;
-    const images = await decodeRemotely(api, run, decoder.step, Float32Array.from(z));
+    const images = await decodeRemotely(api, run, decoder, Float32Array.from(z));
     if (!images || this.z !== z || images.data.length !== this.levels.length) return;
     this.levels.set(images.data);
     this.#paint();

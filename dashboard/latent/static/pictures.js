@@ -2,6 +2,7 @@
 
 import { open } from "../live/snapshot.js";
 import { mix, rgb } from "../live/theme.js";
+import { tiles } from "../live/tiles.js";
 import { get } from "./source.js";
 
 const LEVELS = 255;
@@ -15,23 +16,34 @@ export class Pictures {
   }
 
   clear() {
-    Object.assign(this, { places: new Map(), data: null, whole: false, painted: new Map() });
+    Object.assign(this, { places: new Map(), data: null, points: null, whole: false, painted: new Map() });
   }
 
   /** Get those of a run; `Missing` where the server has none. */
   async load(api, run) {
     this.clear();
     const { header, parts } = open(await get(`${api}/${run}/pictures`));
-    const [, height, width, channels = 1] = parts.pictures.shape;
-    Object.assign(this, { width, height, channels, whole: header.whole, grey: header.grey });
+    const { span, whole } = header; // a span of points only
+    this.points = span ? parts.pictures : null;
+    const images = span ? tiles(parts.pictures, span) : { ...parts.pictures, grey: header.grey };
+    const [, height, width, channels = 1] = images.shape;
+    Object.assign(this, { width, height, channels, whole, grey: images.grey, span });
     this.size = width * height * channels;
-    this.data = parts.pictures.data;
+    this.data = images.data;
     const { split, index } = parts;
     index.data.forEach((number, i) => this.places.set(`${split.data[i]}:${number}`, i));
   }
 
   has(key) {
     return this.places.has(key);
+  }
+
+  /** The values of an image that is a point, or null. */
+  valuesOf(key) {
+    if (!this.points) return null;
+    const wide = this.points.shape[1];
+    const at = this.places.get(key) * wide;
+    return this.points.data.subarray(at, at + wide);
   }
 
   /** A canvas with the picture of an image, "1:17" for the held-out number 17; in a colour or null. */

@@ -1,6 +1,7 @@
 /** Decoders in the browser: from a code to its image without a question to the server. */
 
 import { open } from "./snapshot.js";
+import { TILE, tile, tiles } from "./tiles.js";
 
 const KEPT = 24; // decoders, of all runs and steps
 const ACTIVATIONS = {
@@ -53,12 +54,15 @@ export async function stepsOf(api, run) {
 
 /**
  * Images of codes by the server, for those that no decoder here covers: a promise of Uint8Array
- * bytes { shape: [n, h, w(, c)], data }, or of null. `codes` is a Float32Array of n × d numbers.
+ * bytes { shape: [n, h, w(, c)], data }, or of null; points come as tiles. `decoder` is that of the
+ * step, `codes` a Float32Array of n × d numbers.
  */
-export async function decodeRemotely(api, run, step, codes) {
+export async function decodeRemotely(api, run, { step, span }, codes) {
   try {
     const response = await fetch(`${api}/${run}/decode/${step}`, { method: "POST", body: codes });
-    return response.ok ? open(await response.arrayBuffer()).parts.images : null;
+    if (!response.ok) return null;
+    const { images } = open(await response.arrayBuffer()).parts;
+    return span ? tiles(images, span) : images;
   } catch {
     return null;
   }
@@ -71,10 +75,12 @@ export class Decoder {
     this.step = header.step;
     this.dimensions = header.latent_dim;
     this.exact = header.layers !== null; // for every code, and not by pictures decoded ahead
-    const [height, width, ...channels] = this.exact
+    const item = this.exact // colour last
       ? imageShape(header.shape)
       : parts.atlas.shape.slice(Math.min(this.dimensions, 2));
-    this.shape = [height, width, ...channels]; // colour last
+    this.values = item.reduce((product, n) => product * n, 1);
+    this.span = header.span ?? null; // of points, which are drawn as tiles
+    this.shape = this.span ? TILE : item;
     this.size = this.shape.reduce((product, n) => product * n, 1);
     if (this.exact) this.#prepare(header, parts);
     else Object.assign(this, { reach: header.reach, atlas: parts.atlas, plane: parts.plane?.data });
@@ -92,9 +98,9 @@ export class Decoder {
 
   /**
    * The mean of p(x|z) for a code of d numbers: the values of its pixels row by row, colours side
-   * by side, in [0, 1] but for a Gaussian's. It is written into `into` where that is given.
+   * by side, in [0, 1] but for a Gaussian's; or the point. It is written into `into` where that is given.
    */
-  decode(z, into = new Float32Array(this.size)) {
+  decode(z, into = new Float32Array(this.values)) {
     if (!this.exact) return this.#lookUp(z, into);
     let x = z;
     this.layers.forEach((layer, i) => {
@@ -107,8 +113,12 @@ export class Decoder {
 
   /** The same as bytes, for drawing. */
   draw(z, into = new Uint8Array(this.size), at = 0) {
-    this.scratch ??= new Float32Array(this.size);
+    this.scratch ??= new Float32Array(this.values);
     this.decode(z, this.scratch);
+    if (this.span) {
+      tile(this.scratch, this.span, into, at);
+      return into;
+    }
     for (let i = 0; i < this.size; i++) {
       const value = this.scratch[i];
       into[at + i] = value <= 0 ? 0 : value >= 1 ? 255 : value * 255 + 0.5;
@@ -135,9 +145,9 @@ export class Decoder {
   /** From colour first to colour last. */
   #turn(values) {
     const { channels } = this;
-    this.turned ??= new Float32Array(this.size);
+    this.turned ??= new Float32Array(this.values);
     this.turned.set(values);
-    const each = this.size / channels;
+    const each = this.values / channels;
     for (let channel = 0; channel < channels; channel++) {
       for (let i = 0; i < each; i++) values[i * channels + channel] = this.turned[channel * each + i];
     }
@@ -157,7 +167,7 @@ export class Decoder {
 
   /** Between the images around a place, or at the border nearest to it. */
   #lookUp(z, into) {
-    const { shape, data } = this.atlas;
+    const { shape, data, type } = this.atlas;
     const places = this.#place(z).map((value, axis) => {
       const last = shape[axis] - 1;
       const at = Math.min(Math.max(((value / this.reach + 1) / 2) * last, 0), last);
@@ -166,15 +176,15 @@ export class Decoder {
     });
     into.fill(0);
     for (let corner = 0; corner < 2 ** places.length; corner++) {
-      let [index, weight] = [0, 1 / 255];
+      let [index, weight] = [0, type === "u1" ? 1 / 255 : 1];
       places.forEach(([low, share], axis) => {
         const high = (corner >> axis) & 1;
         index = index * shape[axis] + low + high;
         weight *= high ? share : 1 - share;
       });
       if (weight === 0) continue;
-      const start = index * this.size;
-      for (let i = 0; i < this.size; i++) into[i] += weight * data[start + i];
+      const start = index * this.values;
+      for (let i = 0; i < this.values; i++) into[i] += weight * data[start + i];
     }
     return into;
   }
@@ -191,10 +201,9 @@ function multiply({ weight, bias, then }, x, out) {
   }
 }
 
-/** Colour last, and one row of two numbers for what is no image. */
+/** Colour last; of points as it is. */
 function imageShape(shape) {
-  if (shape.length === 3) return [shape[1], shape[2], shape[0]];
-  return shape.length === 2 ? shape : [1, shape[0]];
+  return shape.length === 3 ? [shape[1], shape[2], shape[0]] : shape;
 }
 
 /** An array of floats, of which half precision travels as its bits. */

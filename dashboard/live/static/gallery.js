@@ -1,8 +1,10 @@
-/** Grids of images: originals above their reconstructions, or samples from the prior. */
+/** Grids of images: originals above their reconstructions, or samples; of points a scatter plot. */
 
 import { count } from "./format.js";
+import { Scatter } from "./scatter.js";
 import { mix } from "./theme.js";
 import { Surface } from "./surface.js";
+import { tiles } from "./tiles.js";
 
 const GAP = 2; // px between images
 const APART = 10; // px between rows of pairs
@@ -14,10 +16,12 @@ const CRISP = 3; // from so many pixels a pixel on, images are enlarged by whole
 export class Gallery {
   /**
    * `rows` names the images of a group, from top to bottom: [["originals", "x"], …]. `usual` is the
-   * number of images to leave room for, and `blank` what to say, while there are none.
+   * number of images to leave room for, and `blank` what to say, while there are none. Data that are
+   * points stand on tiles; or, with `among`, in their own space, beside the originals called that.
    */
-  constructor(section, { theme, rows, usual, blank }) {
-    Object.assign(this, { theme, rows, usual, blank });
+  constructor(section, { theme, rows, usual, blank, among = null }) {
+    Object.assign(this, { theme, rows, usual, blank, among });
+    this.scatter = new Scatter(theme);
     this.surface = new Surface(section.querySelector(".stage"), (...c) => this.#draw(...c));
     this.clear();
   }
@@ -32,15 +36,20 @@ export class Gallery {
     this.step = step;
     for (const [name] of this.rows) {
       if (!images[name]) continue;
-      this.images[name] = images[name];
-      this.sheets[name] = sheetOf(images[name], this.theme);
+      const { span } = images[name];
+      this.images[name] = span && !this.among ? tiles(images[name], span) : images[name];
     }
-    this.surface.invalidate();
+    if (this.among && images.originals?.span) this.images.originals = images.originals;
+    this.refresh();
   }
 
   /** Draw again in the theme's colours. */
   refresh() {
-    for (const name of Object.keys(this.images)) this.sheets[name] = sheetOf(this.images[name], this.theme);
+    this.sheets = {};
+    for (const [name] of this.rows) {
+      const images = this.images[name];
+      if (images && !images.span) this.sheets[name] = sheetOf(images, this.theme);
+    }
     this.surface.invalidate();
   }
 
@@ -48,19 +57,28 @@ export class Gallery {
     return this.step === null ? this.blank : `${text} at step ${count(this.step)}.`;
   }
 
-  /** The grey levels of each image, of 255, or its red, green and blue, for saving. */
+  /** The grey levels of each image, of 255, or its red, green and blue, or points, for saving. */
   numbers() {
     const size = this.images[this.rows[0][0]]?.shape.slice(1) ?? [];
     const each = size.reduce((product, n) => product * n, 1);
+    const points = this.#span !== null;
     const rows = this.rows.flatMap(([name]) => {
       const { shape: [count] = [0], data, grey } = this.images[name] ?? {};
       return Array.from({ length: count }, (_, i) => [
         name,
         i,
-        ...Array.from(data.subarray(i * each, (i + 1) * each), (level) => level * grey),
+        ...Array.from(data.subarray(i * each, (i + 1) * each), (value) =>
+          points ? value.toPrecision(6) : value * grey,
+        ),
       ]);
     });
-    return [["images", "number", ...Array.from({ length: each }, (_, i) => `pixel ${i}`)], ...rows];
+    const column = (_, i) => (points ? `x${i + 1}` : `pixel ${i}`);
+    return [[points ? "points" : "images", "number", ...Array.from({ length: each }, column)], ...rows];
+  }
+
+  /** How far from 0 points reach that are shown in their own space; null where others are shown. */
+  get #span() {
+    return this.images[this.rows.at(-1)[0]]?.span ?? null;
   }
 
   close() {
@@ -68,6 +86,10 @@ export class Gallery {
   }
 
   #draw(context, width, height, ratio) {
+    if (this.#span !== null) {
+      this.#drawPoints(context, width, height, ratio);
+      return;
+    }
     const [number, h, w] = this.images[this.rows[0][0]]?.shape ?? [this.usual, 8, 8];
     const grid = fit(width, height, ratio, number, this.rows.length, w, h);
     context.imageSmoothingEnabled = !grid.crisp;
@@ -82,6 +104,16 @@ export class Gallery {
     }
     this.#drawMarks(context, grid);
     this.surface.canvas.dataset.images = Math.min(number, grid.columns * grid.groups);
+  }
+
+  #drawPoints(context, width, height, ratio) {
+    const { theme, images, rows, among } = this;
+    const drawn = [["originals", among], ...rows.filter(([name]) => name !== "originals")];
+    const groups = drawn
+      .filter(([name]) => images[name])
+      .map(([name, mark], i) => ({ name: mark, points: images[name], color: i ? theme.accent : theme.muted }));
+    this.scatter.draw(context, width, height, ratio, { groups, span: this.#span, links: rows.length > 1 });
+    this.surface.canvas.dataset.points = groups.map(({ points }) => points.shape[0]).join();
   }
 
   #drawImage(context, name, i, { x, y, w, h, width, height }) {

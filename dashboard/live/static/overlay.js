@@ -18,7 +18,7 @@ const SAYINGS = {
   field: SIDES,
   points: `${SIDES} Of more than two dimensions a plane has no map: the points take the colour.`,
   flow: "Arrows show where codes at these places are pushed.",
-  scores: "The less the two overlap, the better the critic tells which image a code is of.",
+  scores: "The less the two overlap, the better the critic tells what a code is of.",
 };
 
 export class Overlay {
@@ -172,7 +172,7 @@ export class Overlay {
   /** The bound with its unit. */
   #bound(value) {
     const { label, unit } = this.quantities[this.sight.term] ?? { label: "bound", unit: "" };
-    return `${label} = ${number(value)} ${unit.replace(/ per image|no unit/, "")}`.trim();
+    return `${label} = ${number(value)} ${unit.replace(/ per (image|point)|no unit/, "")}`.trim();
   }
 
   /** The place of the largest value of a map, or of the smallest where the sign is -1. */

@@ -118,7 +118,7 @@ export class Plane {
       .map((name, i) => ({ name, place: centers.map((axis) => axis[i]) }))
       .filter(({ place }) => place.every(Number.isFinite))
       .map(({ name, place }) => `${name} at ${place.map(coordinate).join(", ")}`);
-    const codes = `Codes of ${count(this.cloud.count)} images at step ${count(this.snapshot.step)}`;
+    const codes = `${count(this.cloud.count)} codes at step ${count(this.snapshot.step)}`;
     const medians = `Medians of the classes: ${places.join("; ")}.`;
     const names = this.#names;
     return `${codes} on ${names.join(" and ")}. ${medians}${this.overlay.describe(names)}`;

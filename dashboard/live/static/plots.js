@@ -14,6 +14,7 @@ const BETWEEN = 14;
 const WIDE = 400; // px from which on the total stands beside its parts instead of above them
 const DASH = [4, 3];
 const KEY = 14; // px of line before a value, which says whose it is
+const PER = / per (image|point)$/;
 const BEGINNING = 0.04; // share of the steps that may lie outside of a plot's range
 const FEW = 20; // rows from which on they do
 
@@ -193,7 +194,7 @@ export function drawHead(context, plot, marks, theme, cursor) {
   context.textAlign = "left";
   const texts = [
     [theme.face(12, 600), color, names],
-    [theme.face(11), theme.muted, [unit, unit.replace(" per image", "")]],
+    [theme.face(11), theme.muted, [unit, unit.replace(PER, "")]],
   ];
   for (const [font, ink, choice] of texts) {
     context.font = font;

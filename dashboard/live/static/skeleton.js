@@ -1,27 +1,28 @@
 /** The elements of the view; they are made once and stay. */
 
 import { canvas, panel, RESET, STAMP } from "./panel.js";
+import { MANY, ONE } from "./words.js";
 
 const HELP = {
   curves: `
     <p>What is minimised, and the terms it is a weighted sum of, each on its own scale and
     unweighted.</p>
-    <p><b>Solid</b>: training images, averaged over the steps since the last point.
-    <b>Dashed</b>: held-out images, at the end of each epoch. The first
+    <p><b>Solid</b>: training ${MANY}, averaged over the steps since the last point.
+    <b>Dashed</b>: held-out ${MANY}, at the end of each epoch. The first
     4 % of the steps may lie outside of the picture; zoom in or press <b>log</b> to see them.
     <b>Dotted</b>: a knob was turned here. <b>▲</b>: an estimate has blown up and is not drawn.</p>
     <p>Point to read values. Drag or turn the wheel to zoom, double-click for all of it.
     Keys: ← → read, + − zoom, 0 all.</p>
     <p>Click to see the other panels as they were at that step.</p>`,
   plane: `
-    <p>Each point is the mean μ(x) of the code of one image, coloured by class; the name of a
+    <p>Each point is the mean μ(x) of the code of one ${ONE}, coloured by class; the name of a
     class stands at its median.</p>
     <p>The dashed circles are the prior p(z) = N(0, I) at 1σ and 2σ. Where the cloud of all codes,
     the aggregated posterior q(z), matches the prior, samples look like data.</p>
     <p class="sight" hidden><b></b><span></span></p>
     <p>Drag to move, turn the wheel to zoom, double-click for all of it. Keys: arrows, + −, 0.</p>`,
   pairs: `
-    <p><b>x</b>: images that were not trained on. <b>x̂</b>: the same after being encoded to the mean
+    <p><b>x</b>: ${MANY} that were not trained on. <b>x̂</b>: the same after being encoded to the mean
     of their code and decoded again.</p>
     <p>What is lost between them is the distortion.</p>`,
   samples: `
@@ -55,7 +56,7 @@ const KEY = `
 
 /** Where images are drawn pixel by pixel there is no mean to show. */
 const DRAWS = `<span class="draws" title="One draw from p(x|z) each, all with the same noise: what
-differs between two images comes from the code." hidden>same noise</span>`;
+differs between two of them comes from the code." hidden>same noise</span>`;
 
 const section = (name, title, tools, stage, foot) =>
   panel({ name, title, help: HELP[name], tools, stage, foot });
@@ -66,7 +67,7 @@ export const SKELETON = `
     <span class="saying" hidden></span>
     <span data-fact="epoch" hidden>epoch <b></b> / <i></i></span>
     <span data-fact="step" hidden>step <b></b> / <i></i></span>
-    <span data-fact="rate" hidden><b></b> images/s</span>
+    <span data-fact="rate" hidden><b></b> ${MANY}/s</span>
     <span data-fact="left" hidden><b></b> left</span>
     <span data-fact="took" hidden>trained for <b></b></span>
     <span class="link" hidden>reconnecting …</span>
@@ -82,7 +83,7 @@ export const SKELETON = `
     )}
     ${section(
       "plane",
-      "Where the encoder puts the digits",
+      `Where the encoder puts the ${MANY}`,
       `<span class="axes" hidden>
          <button type="button" class="tool pca" aria-pressed="true">PCA</button>
          <select class="tool" aria-label="Axis across"></select>
@@ -94,8 +95,8 @@ export const SKELETON = `
        ${KEY}<p class="hint" hidden></p><div class="tip" aria-hidden="true" hidden></div>`,
       '<div class="legend" role="group" aria-label="Codes shown"></div>',
     )}
-    ${section("pairs", "Unseen digits, and what comes back", DRAWS + STAMP, canvas("Reconstructions"))}
-    ${section("samples", "New digits, drawn from the prior", DRAWS + STAMP, canvas("Samples"))}
+    ${section("pairs", `Unseen ${MANY}, and what comes back`, DRAWS + STAMP, canvas("Reconstructions"))}
+    ${section("samples", `New ${MANY}, drawn from the prior`, DRAWS + STAMP, canvas("Samples"))}
   </div>
   <div class="time"></div>
   <div class="announcer" aria-live="polite"></div>`;

@@ -20,7 +20,7 @@ export function open(buffer) {
 /** Read the bytes of a snapshot. */
 export function unpack(buffer) {
   const { header, parts } = open(buffer);
-  const { step, axes, grey, width } = header;
+  const { step, axes, grey, span, width } = header;
   return {
     step,
     axes,
@@ -36,7 +36,7 @@ export function unpack(buffer) {
     images: Object.fromEntries(
       ["originals", "reconstructions", "samples"]
         .filter((name) => name in parts)
-        .map((name) => [name, { ...parts[name], grey }]),
+        .map((name) => [name, { ...parts[name], grey, span }]), // the span of points [n, k]
     ),
   };
 }

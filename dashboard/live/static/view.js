@@ -15,16 +15,17 @@ import { Settings } from "./settings.js";
 import { SKELETON } from "./skeleton.js";
 import { Strip, write } from "./strip.js";
 import { Theme } from "./theme.js";
+import { nameItems, nounOf } from "./words.js";
 
 const DESCRIBE = 2000; // ms between changes of the text that screen readers find
 const STACKED = 640; // px of width up to which the style sheet stacks the panels
 const EMPTY = 0.01; // nats of rate below which a code says nothing
 const LATE = 0.25; // share of the steps after which it should say something
 const COLLAPSED =
-  "Collapsed: R ≈ 0, every code is a draw from the prior and says nothing of its image. " +
+  "Collapsed: R ≈ 0, every code is a draw from the prior and says nothing of what was encoded. " +
   "Lower the weight of the rate or of the divergence.";
 const HINTS = {
-  none: "Press Train to watch the encoder find the digits.",
+  none: "Press Train to watch the encoder learn.",
   queued: "Waiting for its turn.",
   running: "Loading data and model …",
 };
@@ -57,13 +58,15 @@ export class View {
       ...shared,
       rows: [["originals", "x"], ["reconstructions", "x̂"]],
       usual: 40,
-      blank: "Held-out images above their reconstructions; none yet.",
+      among: "x",
+      blank: "What was held out and its reconstructions; none yet.",
     });
     this.samples = new Gallery(find(".samples"), {
       ...shared,
       rows: [["samples", ""]],
       usual: 100,
-      blank: "Images decoded from draws of the prior; none yet.",
+      among: "held out",
+      blank: "What is decoded from draws of the prior; none yet.",
     });
     this.time = new Scrubber(find(".time"), (step, ms) => this.#look(step, ms));
     this.feed = new Feed({
@@ -76,6 +79,7 @@ export class View {
     });
     this.fitting = new Fitting(root, STACKED, () => this.#refresh());
     placeHelp(root);
+    nameItems(root, null);
     for (const [name, panel] of Object.entries(this.named)) {
       const file = () => [this.run ?? "nothing", name, this.root.dataset.snapshot].filter(Boolean).join("-");
       const offers = offersOf(panel.surface, this.theme, file, () => panel.numbers());
@@ -123,6 +127,7 @@ export class View {
     this.run = run;
     this.state = this.reported = null;
     if (run === null) this.about = null; // else most of it is likely to stay: nothing jumps
+    nameItems(this.root, this.about);
     this.settings.open(run);
     this.history.clear();
     this.events = [];
@@ -151,6 +156,7 @@ export class View {
     this.strip.show(state, status, this.#warning);
     if (changed) {
       this.plane.introduce(about, this.palette);
+      nameItems(this.root, about);
       for (const note of this.root.querySelectorAll(".draws")) note.hidden = about.pictures !== "draws";
     }
     if (changed || rows.length || events.length) {
@@ -224,13 +230,16 @@ export class View {
   #describeSoon() {
     this.describing ??= setTimeout(() => {
       this.describing = undefined;
+      const noun = nounOf(this.about);
       const texts = [
         [this.curves, this.curves.describe()],
         [this.plane, this.plane.describe()],
-        [this.pairs, this.pairs.describe("Held-out images above their reconstructions")],
-        [this.samples, this.samples.describe("Images decoded from draws of the prior")],
+        [this.pairs, this.pairs.describe(`Held-out ${noun} and their reconstructions`)],
+        [this.samples, this.samples.describe(`${capitalised(noun)} decoded from draws of the prior`)],
       ];
       for (const [panel, text] of texts) panel.surface.canvas.setAttribute("aria-label", text);
     }, DESCRIBE);
   }
 }
+
+const capitalised = (text) => text[0].toUpperCase() + text.slice(1);

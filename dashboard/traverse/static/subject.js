@@ -3,6 +3,7 @@
 import { decodeRemotely, loadDecoder, stepsOf } from "../live/decoder.js";
 import { place } from "../live/history.js";
 import { open } from "../live/snapshot.js";
+import { tiles } from "../live/tiles.js";
 import { ranked } from "./paths.js";
 
 const BATCH = 128; // codes that the server is asked for at once
@@ -25,7 +26,10 @@ async function fetchCodes(url) {
     const response = await fetch(url);
     if (response.ok) {
       const { header, parts } = open(await response.arrayBuffer());
-      return { ...parts, kl: header.kl };
+      const { kl, span } = header;
+      const { originals, reconstructions } = parts;
+      if (!span) return { ...parts, kl };
+      return { ...parts, kl, originals: tiles(originals, span), reconstructions: tiles(reconstructions, span) };
     }
   } catch {
     // The server does not answer; it may the next time.
@@ -67,9 +71,9 @@ export class Subject {
     return true;
   }
 
-  /** Whether there is something to be drawn: not for data that are points. */
+  /** Whether there is something to be drawn. */
   get ready() {
-    return this.step !== null && this.codes.originals.shape.length > 2;
+    return this.step !== null;
   }
 
   get dimensions() {
@@ -115,7 +119,7 @@ export class Subject {
       const batch = codes.slice(from, from + BATCH);
       const flat = new Float32Array(batch.length * this.dimensions);
       batch.forEach((z, i) => flat.set(z, i * this.dimensions));
-      parts.push(await decodeRemotely(this.api, this.run.id, this.step, flat));
+      parts.push(await decodeRemotely(this.api, this.run.id, this.decoder, flat));
     }
     return parts.every(Boolean) ? together(parts) : null;
   }

@@ -21,7 +21,6 @@ const ROWS = 12; // at most
 const NAMES = { dimensions: 96, between: 150 }; // px for the names of rows
 const AGAIN = 2500; // ms between two looks at runs that train
 const SETTLED = 700; // ms after which the page hears what is shown
-const POINTS = "These data are points, not images; there is nothing to look at here.";
 const MINUS = /^-/;
 const STACKED = 760; // px of width up to which the style sheet stacks the parts
 
@@ -124,8 +123,7 @@ export class Traverse {
   async #go(step) {
     const known = await Promise.all(this.subjects.map((subject) => subject.go(step)));
     if (!this.ready.length) {
-      const points = this.subjects.some(({ codes }) => codes);
-      this.#hintAt(points ? POINTS : "Nothing to decode yet: a run leaves its decoder soon after it starts.");
+      this.#hintAt("Nothing to decode yet: a run leaves its decoder soon after it starts.");
     }
     if (known.some(Boolean)) await this.#draw();
     this.#tell();
