@@ -43,7 +43,7 @@ def draw(compared: Sequence[Entry]) -> None:
         if not resting:
             hint = "Runs are evaluated once they rest: wait for their end, or pause them."
         else:
-            hint = "On held-out images, at the last checkpoint; the worker does it, one by one."
+            hint = "On held-out data, at the last checkpoint; the worker does it, one by one."
         count = len(resting)
         st.button(
             f"Evaluate {count} runs" if count != 1 else "Evaluate 1 run",

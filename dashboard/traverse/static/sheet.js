@@ -136,6 +136,7 @@ export class Sheet {
     });
     const cells = blocks.flatMap(({ rows }) => rows.map(({ tiles }) => tiles.shape[0]));
     if (context.canvas === this.surface.canvas) {
+      this.surface.canvas.dataset.nets = blocks.filter(({ net }) => net).length;
       this.surface.canvas.dataset.rows = cells.length;
       this.surface.canvas.dataset.cells = cells.reduce((sum, n) => sum + n, 0);
     }
