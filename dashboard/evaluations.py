@@ -44,7 +44,7 @@ def draw(compared: Sequence[Entry]) -> None:
         if not ready:
             hint = "Runs are evaluated once they rest: wait for their end, or pause them."
         else:
-            hint = "On held-out images, at the last checkpoint; the worker does it, one by one."
+            hint = "On held-out data, at the last checkpoint; the worker does it, one by one."
         count = f"{len(ready)} runs" if len(ready) != 1 else "1 run"
         top.button(
             f"Evaluate {count}" if ready else "Evaluate",

@@ -4,9 +4,10 @@ The arrays of a file are `about`, a JSON record, and
 - `w.<name>`: the decoder's weights by their names, floats in half precision. Where `layers` of the
   record lists what is done with them in order, ["linear", name] or [activation], they are all that
   is needed;
-- `atlas`: elsewhere also images decoded ahead, u8 [n, h, w(, c)], or points, f32 [n, k], over the codes from -reach to
+- `atlas`: elsewhere also images decoded ahead, u8 [n, h, w(, c)] over the codes from -reach to
   reach, or [n, n, h, w(, c)], [i, j] the i-th place across and the j-th up, over the plane of the
-  codes (z₁, z₂), for d > 2 over the principal `plane` f32 [d, 2] through the origin.
+  codes (z₁, z₂), for d > 2 over the principal `plane` f32 [d, 2] through the origin. Points, f32,
+  have k values in place of h × w pixels.
 
 The record's `shape` is that of an image as the model has it, colour first; `link` leads from the
 decoder's output to the mean of p(x|z), and `latent_dim` is d. Of points it is [k], and `span` says

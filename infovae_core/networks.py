@@ -174,7 +174,7 @@ class Reshape(nn.Module):
         self.shape = shape
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.reshape(len(x), *self.shape)
+        return x.reshape(-1, *self.shape)  # -1: exported, it takes any number
 
 
 Builder = Callable[[Shape, Shape, ModelConfig], Pair]

@@ -219,7 +219,7 @@ if busy:
     )
 evaluations.say_failures(compared)
 with st.container(horizontal=True, vertical_alignment="center"):
-    st.markdown("#### Metrics on held-out images", width="content")
+    st.markdown("#### Metrics on held-out data", width="content")
     evaluations.draw(compared)
 if shared := " · ".join(f"{name} {fact}" for name, fact in scores.common(compared).items()):
     st.caption(words.plain(f"All runs: {shared}"))
@@ -230,7 +230,7 @@ if differing := scores.disagreements(compared):
         icon=":material/balance:",
     )
 metrics()
-st.markdown("#### Where the encoders put the same images")
+st.markdown("#### Where the encoders put the same items")
 planes.show(compared, key="planes")
 save(
     "HTML",

@@ -17,7 +17,7 @@ BOUNDS = r"""$u = q(x, z)/p(x)\,q(z)$; $\tilde t$ is the critic at pairs drawn a
 EMPIRICAL = r"""$\hat I = \frac1N \sum_i \Big[\log q(z_i|x_i) - \log \frac1N \sum_j q(z_i|x_j)\Big]
 \le \log N$, with $z_i$ drawn from $q(z|x_i)$"""
 UNITS = r"""$\mathrm{AU} = \#\{j : \mathrm{Var}_x\, \mathbb E[z_j|x] \ge \varepsilon\}$ over
-held-out images; Burda et al. 2016 take $\varepsilon = .01$."""
+held-out data; Burda et al. 2016 take $\varepsilon = .01$."""
 
 root = runs.default_root()
 state.came_from("information")
@@ -70,7 +70,7 @@ def show(study: BoundStudy | PointStudy, view: dict) -> None:
 
 
 def units() -> None:
-    """How much each unit of a run says of the images."""
+    """How much each unit of a run says of the data."""
     lines = {line.run.id: line for line in state.summaries(root) if not line.problem}
     if not lines:
         st.info(
@@ -103,8 +103,8 @@ def units() -> None:
             width="stretch",
         )
     st.markdown(
-        "Each box is a latent unit, placed by how far its mean moves from image to image. A "
-        "collapsed unit tells every image the same: its box stands at the left. Move the "
+        "Each box is a latent unit, placed by how far its mean moves from item to item. A "
+        "collapsed unit tells every item the same: its box stands at the left. Move the "
         "threshold, and the count of active units follows. **Try** 20 draws in place of the mean: "
         "a collapsed unit's draws come from the prior, their average has variance 1/20 = .05, and "
         "at that threshold dead units pass for active.",

@@ -22,7 +22,7 @@ COLUMNS = {  # and their relative widths
     "Data": 1.1,
     "Begun": 1.1,
     "Epochs": 1.2,
-    "Latest on test images": 4.1,
+    "Latest on test data": 4.1,
     " ": 0.7,
 }
 # Where Streamlit would stack the columns, each run is a card, and what needs its head carries it.

@@ -10,9 +10,9 @@ from infovae_core.objectives import OBJECTIVES
 LETTERS = (
     r"$D$: distortion, $-\log p(x\mid z)$. "
     r"$R$: rate, $\mathrm{KL}(q(z\mid x)\,\|\,p(z))$. "
-    r"$\hat I(x; z)$: estimated mutual information of image and code. "
+    r"$\hat I(x; z)$: estimated mutual information of x and its code. "
     r"$\mathrm{Div}$, $\mathrm{MMD}^2$: distance of the aggregated posterior $q(z)$ "
-    "from the prior $p(z)$. In nats per image, but for $\\mathrm{MMD}^2$, $\\mathrm{KSD}^2$, "
+    "from the prior $p(z)$. In nats per item, but for $\\mathrm{MMD}^2$, $\\mathrm{KSD}^2$, "
     r"$\hat I_{\chi^2}$ and $\hat I_{\mathrm{H}}$ (of other divergences), which have no unit."
 )
 NOTHING = "Nothing is being trained here."

@@ -62,8 +62,8 @@ def rate_distortion(paths: Sequence[Path]) -> go.Figure:
     """Where training has led each run; on a dotted line the ELBO, −(D + R), is the same."""
     return _plane(
         paths,
-        across="rate R (nats per image)",
-        up="distortion D (nats per image)",
+        across="rate R (nats)",
+        up="distortion D (nats)",
         level="D + R = ",
         said=("R", "D", "−ELBO"),
     )
@@ -73,8 +73,8 @@ def information(paths: Sequence[Path]) -> go.Figure:
     """What the rate is spent on; on a dotted line the rate, I + KLz, is the same."""
     return _plane(
         paths,
-        across="marginal KL, KL(q(z) ‖ p(z)) (nats per image)",
-        up="mutual information I(x; z) (nats per image)",
+        across="marginal KL, KL(q(z) ‖ p(z)) (nats)",
+        up="mutual information I(x; z) (nats)",
         level="R = ",
         said=("KLz", "I", "R"),
     )

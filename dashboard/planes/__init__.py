@@ -36,6 +36,8 @@ def show(compared: Iterable[Entry], key: str) -> Any:
                     "color": entry.look.colour,
                     "objective": entry.subtitle,
                     "data": entry.summary.data,
+                    "noun": entry.about.get("noun", "images"),
+                    "kind": entry.about.get("kind", "images"),
                 }
                 for entry in compared
             ),

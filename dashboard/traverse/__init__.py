@@ -49,6 +49,8 @@ def show(
                     "objective": entry.subtitle,
                     "active": entry.summary.state == "running",
                     "classes": tuple(entry.about.get("classes", ())),
+                    "noun": entry.about.get("noun", "images"),
+                    "kind": entry.about.get("kind", "images"),
                 }
                 for entry in compared
             ),

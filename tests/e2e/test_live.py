@@ -35,7 +35,7 @@ def advance(run, first, last, dimensions=2):
 
 def test_an_empty_view_says_what_to_do(view):
     view.open()
-    expect(view.root).to_contain_text("Press Train to watch the encoder find the digits.")
+    expect(view.root).to_contain_text("Press Train to watch the encoder learn.")
     drawings = view.root.get_by_role("img")
     expect(drawings).to_have_count(4)
     expect(view.root.locator(".state")).to_have_text("Ready")

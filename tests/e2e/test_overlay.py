@@ -70,7 +70,7 @@ def test_a_map_is_shown_when_asked_for_and_stays(view, start):
 
 def test_the_help_has_the_terms_own_formula(view, start):
     view.open(start("field")).until(snapshot=10)
-    help = view.panel("plane").locator(".helptext")
+    help = view.panel("plane").locator("#plane-help")
     view.panel("plane").get_by_role("button", name="Help").click()
     expect(help).to_contain_text("What MMD² sees: the witness f(z). Red: too many codes")
 

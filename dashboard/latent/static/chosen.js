@@ -3,6 +3,7 @@
 import { decodeRemotely } from "../live/decoder.js";
 import { count, number } from "../live/format.js";
 import { write } from "../live/strip.js";
+import { nounOf, oneOf } from "../live/words.js";
 import { paint } from "./pictures.js";
 
 const MOST = 60; // images shown
@@ -30,7 +31,7 @@ export class Chosen {
   refresh() {
     const { posteriors, selection, pictures, keyOf, placeOf } = this.shared;
     this.clear.hidden = !selection;
-    write(this.title, selection ? "Selected images" : "Some images");
+    write(this.title, `${selection ? "Selected" : "Some"} ${nounOf(this.shared.about)}`);
     let keys = [];
     if (selection) keys = [...selection].filter((key) => placeOf(key) !== undefined);
     else if (posteriors) keys = this.#examples().map(keyOf);
@@ -119,7 +120,7 @@ export class Chosen {
       original.getContext("2d").drawImage(picture, 0, 0);
       pick.style.setProperty("--color", colorOf(places[k]));
       pick.setAttribute("aria-label", nameOf(places[k]));
-      pick.title = nameOf(places[k]);
+      pick.title = nameOf(places[k]) + said(pictures.valuesOf(key));
     }
     if (!decoder || !keys.length) return;
     const task = (this.task = {});
@@ -152,9 +153,9 @@ export class Chosen {
     const { posteriors, pictures, classes, placeOf } = this.shared;
     if (!posteriors) return "";
     if (!pictures.whole && pictures.data && !shown.length) {
-      return `This run kept pictures of ${count(pictures.places.size)} held-out images only.`;
+      return `This run kept pictures of ${count(pictures.places.size)} held-out ${nounOf(this.shared.about)} only.`;
     }
-    if (!selected) return "Drag around codes or click on one. Press an image to find its code.";
+    if (!selected) return `Drag around codes or click on one. Press ${oneOf(this.shared.about) === "image" ? "an image" : "a point"} to find its code.`;
     const tally = new Map();
     for (const key of keys) {
       const label = posteriors.labels[placeOf(key)];
@@ -192,3 +193,6 @@ export class Chosen {
     this.shared.point(next.dataset.key);
   }
 }
+
+/** The values of a point, for a title. */
+const said = (values) => (values ? `: ${Array.from(values, (value) => number(value)).join(", ")}` : "");

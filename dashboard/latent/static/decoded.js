@@ -1,16 +1,19 @@
 /** What the decoder makes of the place pointed at, drawn as the pointer moves. */
 
 import { decodeRemotely } from "../live/decoder.js";
-import { coordinate } from "../live/format.js";
+import { coordinate, subscript } from "../live/format.js";
+import { Scatter } from "../live/scatter.js";
 import { write } from "../live/strip.js";
 import { paint } from "./pictures.js";
 
+const VALUES = 2; // of a point that are said: those that are drawn
 const PAUSE = 120; // ms without a move after which the server is asked for what is not known here
 
 export class Decoded {
   /** `shared` is the view: `theme`, `decoder`, `chosen`, `codeAt(place)`; it hears `choose(change)`. */
   constructor(section, shared) {
     this.shared = shared;
+    this.scatter = new Scatter(shared.theme);
     const find = (selector) => section.querySelector(selector);
     this.section = section;
     [this.canvas, this.text, this.note] = ["canvas", ".at", ".note"].map(find);
@@ -30,7 +33,11 @@ export class Decoded {
     const { z, base } = this.shared.codeAt(place);
     this.z = z;
     clearTimeout(this.asking);
-    if (decoder && z.length === decoder.dimensions) {
+    this.point = null;
+    if (decoder?.span && decoder.exact) {
+      this.point = decoder.decode(z);
+      this.#plot(decoder);
+    } else if (decoder && z.length === decoder.dimensions) {
       this.#fit(decoder);
       decoder.draw(z, this.levels);
       this.#paint();
@@ -64,6 +71,22 @@ export class Decoded {
     this.observer.disconnect();
   }
 
+  /** A point among those of the data. */
+  #plot({ span, values }) {
+    const { theme, pictures } = this.shared;
+    const { clientWidth: width, clientHeight: height } = this.stage;
+    const ratio = window.devicePixelRatio || 1;
+    const size = { width: Math.round(width * ratio), height: Math.round(height * ratio) };
+    Object.assign(this.canvas, size);
+    Object.assign(this.canvas.style, { width: `${width}px`, height: `${height}px` });
+    this.levels = null;
+    const context = this.canvas.getContext("2d");
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    const points = pictures.points ?? { shape: [0, values], data: new Float32Array(0) };
+    const groups = [{ name: "", points, color: theme.line }];
+    this.scatter.draw(context, width, height, ratio, { groups, span, marked: this.point });
+  }
+
   /** A canvas of as many pixels as the image has. */
   #fit({ shape: [height, width, channels = 1], size }) {
     if (this.levels?.length === size) return;
@@ -75,6 +98,10 @@ export class Decoded {
 
   /** As large as there is room, by whole pixels of the screen where the image is small. */
   #size() {
+    if (!this.levels) {
+      if (this.point) this.#plot(this.shared.decoder);
+      return;
+    }
     const { width, height } = this.canvas;
     const { clientWidth, clientHeight } = this.stage;
     const ratio = window.devicePixelRatio || 1;
@@ -101,7 +128,13 @@ export class Decoded {
 
   #explain(place, base) {
     const { names, chosen, pictures, keyOf, nameOf, posteriors } = this.shared;
-    write(this.text, place.map((value, k) => `${names[k]} = ${coordinate(value)}`).join("\n"));
+    const values = [...(this.point ?? [])].slice(0, VALUES);
+    const named = (k) => (values.length > 1 ? `x${subscript(k + 1)}` : "x");
+    const lines = [
+      ...place.map((value, k) => `${names[k]} = ${coordinate(value)}`),
+      ...values.map((value, k) => `${named(k)} = ${coordinate(value)}`),
+    ];
+    write(this.text, lines.join("\n"));
     const i = base ?? (posteriors ? this.shared.nearestTo(place) : null);
     const key = i === null ? null : keyOf(i);
     const known = key !== null && pictures.has(key);

@@ -9,6 +9,7 @@ import { Heat } from "../live/heat.js";
 import { Legend, toggle } from "../live/legend.js";
 import { write } from "../live/strip.js";
 import { haloed, line, Surface } from "../live/surface.js";
+import { nounOf } from "../live/words.js";
 import { Lasso, nearest } from "../planes/lasso.js";
 import { contour, drawContour, HIGHEST, LEVELS, RADII } from "./contours.js";
 
@@ -128,7 +129,7 @@ export class Landscape {
     const { selection, chosen } = this.shared;
     const marked = selection ? ` ${count(selection.size)} are selected.` : "";
     const at = chosen.at ? ` The decoder is shown at ${chosen.at.map(coordinate).join(", ")}.` : "";
-    return `Codes of ${count(sent)} ${split} images at step ${count(step)} on ${where}.${marked}${at} Arrow keys move the place that is decoded, Enter selects the code nearest to it.`;
+    return `Codes of ${count(sent)} ${split} ${nounOf(this.shared.about)} at step ${count(step)} on ${where}.${marked}${at} Arrow keys move the place that is decoded, Enter selects the code nearest to it.`;
   }
 
   /** The codes as rows of numbers. */

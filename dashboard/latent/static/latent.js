@@ -10,6 +10,7 @@ import { csv, offersOf, SaveMenu } from "../live/saving.js";
 import { Scrubber } from "../live/scrubber.js";
 import { write } from "../live/strip.js";
 import { Theme } from "../live/theme.js";
+import { nameItems, nounOf } from "../live/words.js";
 import { DEFAULTS, leaveAddress, readAddress, writeAddress } from "./address.js";
 import { Chosen } from "./chosen.js";
 import { Decoded } from "./decoded.js";
@@ -291,7 +292,10 @@ export class Latent {
     const introduced = about && JSON.stringify(about) !== JSON.stringify(this.about);
     this.about = about ?? this.about;
     this.history.add(first, rows);
-    if (introduced) this.landscape.introduce();
+    if (introduced) {
+      this.landscape.introduce();
+      nameItems(this.root, about);
+    }
     this.latest = snapshot ?? this.latest;
     if (!this.posteriors) this.#hintAt(HINTS[state] ?? (this.latest === null ? NONE : ""));
     this.root.dataset.state = state;
@@ -457,7 +461,7 @@ export class Latent {
     const { posteriors, history, measured, about } = this;
     if (!posteriors) return {};
     const { step, split, count: codes } = posteriors;
-    const exact = `Of the posteriors of ${count(codes)} ${split} images at step ${count(step)}, nothing drawn.`;
+    const exact = `Of the posteriors of ${count(codes)} ${split} ${nounOf(about)} at step ${count(step)}, nothing drawn.`;
     const logged = (name, side) => {
       const value = history.value("codes", name, step);
       const steps = history.steps("codes");
@@ -483,7 +487,7 @@ export class Latent {
       if (!(name in values) || value === null || at !== step) continue;
       const range = low === null ? "" : `, ${low.toPrecision(3)} to ${high.toPrecision(3)}`;
       values[name].value ??= value;
-      values[name].from += ` Evaluated at this step: ${value.toPrecision(3)}${range}, on ${count(n ?? 0)} held-out images.`;
+      values[name].from += ` Evaluated at this step: ${value.toPrecision(3)}${range}, on ${count(n ?? 0)} held-out ${nounOf(about)}.`;
     }
     return values;
   }

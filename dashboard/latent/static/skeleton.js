@@ -1,6 +1,7 @@
 /** The elements of the page's view; they are made once and stay. */
 
 import { canvas, panel, RESET } from "../live/panel.js";
+import { MANY, ONE } from "../live/words.js";
 
 const group = (name, label, entries) => `
   <span class="choices" role="group" aria-label="${label}" data-choice="${name}">
@@ -14,8 +15,8 @@ const landscape = panel({
   name: "plane",
   title: "q(z) against p(z)",
   help: `
-    <p>Each point is the code of one image, coloured by class: the mean of its posterior q(z|x), or
-    one draw from it. <b>Ellipses</b> are posteriors at 1σ; <b>Pictures</b> are the images.</p>
+    <p>Each point is the code of one ${ONE}, coloured by class: the mean of its posterior q(z|x), or
+    one draw from it. <b>Ellipses</b> are posteriors at 1σ; <b>Pictures</b> are the ${MANY}.</p>
     <p>The aggregated posterior q(z) is the mean of all posteriors, exactly. Its <b>contours</b> are
     filled; those of the prior N(0, I), at the same densities, are dashed: ½σ, 1σ … 2½σ. The
     <b>difference</b> q(z) − p(z) is red where there are too many codes, blue where too few; its
@@ -62,7 +63,7 @@ const decoded = panel({
     without asking the server; or from images decoded ahead, where the decoder is no network of
     fully connected layers.</p>
     <p>Of more than two units a plane shows two; the <b>others</b> are 0, or as in the code that is
-    nearest on the plane, or as in the image that is selected.</p>`,
+    nearest on the plane, or as in what is selected.</p>`,
   stage: `<canvas role="img" aria-label="Decoded image"></canvas>`,
   foot: `
     <div class="about">
@@ -71,7 +72,7 @@ const decoded = panel({
         <select class="tool">
           <option value="zero">0</option>
           <option value="nearest">of the nearest code</option>
-          <option value="focus">of the selected image</option>
+          <option value="focus">of the selected one</option>
         </select></label></p>
       <p class="original" hidden><canvas width="1" height="1"></canvas><span></span></p>
       <p class="note"></p>
@@ -80,14 +81,14 @@ const decoded = panel({
 
 const chosen = panel({
   name: "chosen",
-  title: "Some images",
+  title: `Some ${MANY}`,
   help: `
-    <p>Images above what the decoder makes of the means of their codes. Those that are selected on
+    <p>What was encoded, above what the decoder makes of the means of the codes. Those that are selected on
     the plane; else some of each class.</p>
-    <p>Press an image to find it in every panel: as a ring on the plane, as a line where it lies in
-    each unit and at its distance from the origin. The posteriors of selected images are drawn at 1σ
+    <p>Press one to find it in every panel: as a ring on the plane, as a line where it lies in
+    each unit and at its distance from the origin. The posteriors of selected ones are drawn at 1σ
     on the plane and as curves beside N(0, 1).</p>
-    <p>A run keeps small pictures of the images whose codes are drawn, 8 MB of them at most.</p>`,
+    <p>A run keeps small pictures of the ${MANY} whose codes are drawn, 8 MB of them at most.</p>`,
   tools: `<button type="button" class="tool clear" hidden>Select none</button>`,
   stage: `<div class="picks" role="group" aria-label="Images"></div>`,
   foot: `<p class="note" role="status"></p><p class="said" aria-live="polite"></p>`,
@@ -98,7 +99,7 @@ const units = panel({
   title: "Each unit, by its rate",
   help: `
     <p>The density of each unit under q(z), filled, beside N(0, 1), dashed. The number is the unit's
-    rate, mean KL(q(z<sub>j</sub>|x) ‖ p(z<sub>j</sub>)) in nats: units that say nothing of the image have 0 and come
+    rate, mean KL(q(z<sub>j</sub>|x) ‖ p(z<sub>j</sub>)) in nats: units that say nothing of the ${ONE} have 0 and come
     last.</p>
     <p>Press one to see it larger. Those on the plane's axes have their names in bold.</p>`,
   tools: `<span class="note"></span>`,
@@ -110,7 +111,7 @@ const unit = panel({
   title: "z₁ beside N(0, 1)",
   help: `
     <p><b>Left</b>: the density of one unit under q(z), the mean of all posteriors, and how far it is
-    from N(0, 1), as KL(q(z<sub>j</sub>) ‖ p(z<sub>j</sub>)). Curves are posteriors of selected images, not to scale with
+    from N(0, 1), as KL(q(z<sub>j</sub>) ‖ p(z<sub>j</sub>)). Curves are posteriors of what is selected, not to scale with
     each other's heights.</p>
     <p><b>Right</b>: its quantiles against those of N(0, 1). On the diagonal it is normal; flatter
     than it is too narrow, steeper too wide, an S has tails that are too short or too long.</p>`,
@@ -128,7 +129,7 @@ const rings = panel({
     distribution with as many degrees of freedom as the code has units.</p>
     <p>In many dimensions nearly all of the prior lies in a thin shell: codes nearer to the origin
     than it, or farther off, are where samples never are.</p>
-    <p>A selected image stands where one draw from its posterior lies.</p>`,
+    <p>What is selected stands where one draw from its posterior lies.</p>`,
   stage: canvas("Distances from the origin"),
 });
 

@@ -2,7 +2,7 @@
 
 import { count } from "./format.js";
 import { Scatter } from "./scatter.js";
-import { mix } from "./theme.js";
+import { css, mix } from "./theme.js";
 import { Surface } from "./surface.js";
 import { tiles } from "./tiles.js";
 
@@ -17,7 +17,8 @@ export class Gallery {
   /**
    * `rows` names the images of a group, from top to bottom: [["originals", "x"], …]. `usual` is the
    * number of images to leave room for, and `blank` what to say, while there are none. Data that are
-   * points stand on tiles; or, with `among`, in their own space, beside the originals called that.
+   * points stand on tiles; or, with `among`, in their own space: names of the originals and of the
+   * others.
    */
   constructor(section, { theme, rows, usual, blank, among = null }) {
     Object.assign(this, { theme, rows, usual, blank, among });
@@ -108,10 +109,10 @@ export class Gallery {
 
   #drawPoints(context, width, height, ratio) {
     const { theme, images, rows, among } = this;
-    const drawn = [["originals", among], ...rows.filter(([name]) => name !== "originals")];
-    const groups = drawn
-      .filter(([name]) => images[name])
-      .map(([name, mark], i) => ({ name: mark, points: images[name], color: i ? theme.accent : theme.muted }));
+    const colors = [theme.muted, css(theme.few)];
+    const groups = ["originals", rows.at(-1)[0]]
+      .map((name, i) => ({ name: among[i], points: images[name], color: colors[i] }))
+      .filter(({ points }) => points);
     this.scatter.draw(context, width, height, ratio, { groups, span: this.#span, links: rows.length > 1 });
     this.surface.canvas.dataset.points = groups.map(({ points }) => points.shape[0]).join();
   }

@@ -9,6 +9,7 @@ import { SPLITS } from "./history.js";
 import { Legend, toggle } from "./legend.js";
 import { Overlay } from "./overlay.js";
 import { Surface } from "./surface.js";
+import { nounOf } from "./words.js";
 
 const NEAR = 14; // px within which the pointer finds a point
 const ZOOM = 1.2; // by a notch of the wheel or a press of a key
@@ -58,6 +59,7 @@ export class Plane {
     const dimensions = about?.latent_dim ?? 2;
     this.palette = palette;
     this.classes = about?.classes ?? [];
+    this.noun = nounOf(about);
     this.overlay.quantities = about?.quantities ?? {};
     this.legend.set([
       ...this.classes.map((label, i) => ({ name: `class:${i}`, label, kind: "class" })),
@@ -118,7 +120,7 @@ export class Plane {
       .map((name, i) => ({ name, place: centers.map((axis) => axis[i]) }))
       .filter(({ place }) => place.every(Number.isFinite))
       .map(({ name, place }) => `${name} at ${place.map(coordinate).join(", ")}`);
-    const codes = `${count(this.cloud.count)} codes at step ${count(this.snapshot.step)}`;
+    const codes = `Codes of ${count(this.cloud.count)} ${this.noun} at step ${count(this.snapshot.step)}`;
     const medians = `Medians of the classes: ${places.join("; ")}.`;
     const names = this.#names;
     return `${codes} on ${names.join(" and ")}. ${medians}${this.overlay.describe(names)}`;

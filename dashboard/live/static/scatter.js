@@ -5,6 +5,7 @@ import { Dots } from "./dots.js";
 import { subscript } from "./format.js";
 import { Frame } from "./frame.js";
 import { haloed, line } from "./surface.js";
+import { css } from "./theme.js";
 
 const LINKS = 0.55; // how dark the lines from points to what comes back of them are
 
@@ -17,9 +18,10 @@ export class Scatter {
 
   /**
    * Draw `groups` of points, [{ name, points, color }], the first of all below; with `links` a line
-   * joins each point of the first to that of the second.
+   * joins each point of the first to that of the second. A `net` of rows of points has a line along
+   * each row and each column; a single point may be `marked`.
    */
-  draw(context, width, height, ratio, { groups, span, links = false }) {
+  draw(context, width, height, ratio, { groups, span, links = false, net = null, marked = null }) {
     const { theme } = this;
     const [, wide] = groups[0].points.shape;
     const frame = framed(width, height, span, wide);
@@ -36,6 +38,8 @@ export class Scatter {
         for (const [x, y] of xy) if (Number.isFinite(x + y)) dot(x, y, 0);
       }),
     );
+    if (net) this.#weave(context, frame, net);
+    if (marked) this.#mark(context, frame, marked, groups.length);
     context.restore();
     this.#name(context, frame, groups, wide);
   }
@@ -48,6 +52,28 @@ export class Scatter {
       if (to[i] && Number.isFinite(x + y + to[i][0] + to[i][1])) line(context, x, y, ...to[i]);
     });
     context.globalAlpha = 1;
+  }
+
+  #weave(context, { x, y }, net) {
+    const columns = net[0].map((_, i) => net.map((row) => row[i]));
+    context.strokeStyle = css(this.theme.few);
+    context.lineWidth = 1;
+    for (const thread of net.length > 1 ? [...net, ...columns] : net) {
+      context.beginPath();
+      thread.forEach(([across, up]) => context.lineTo(x.at(across), y.at(up)));
+      context.stroke();
+    }
+  }
+
+  #mark(context, { x, y, box, axes }, point, lanes) {
+    context.beginPath();
+    const up = axes > 1 ? y.at(point[1]) : box.top + (box.bottom - box.top) * (0.55 / lanes);
+    context.arc(x.at(point[0]), up, 4.5, 0, 2 * Math.PI);
+    context.fillStyle = css(this.theme.few);
+    context.fill();
+    context.lineWidth = 1.5;
+    context.strokeStyle = this.theme.background;
+    context.stroke();
   }
 
   /** Which colour is what, and what is not drawn of more than two values. */
@@ -66,6 +92,7 @@ export class Scatter {
     context.textAlign = "right";
     let x = right - 4;
     for (const { name, color } of [...groups].reverse()) {
+      if (!name) continue;
       haloed(context, `● ${name}`, x, top + 10, color, theme.background);
       x -= context.measureText(`● ${name}`).width + 12;
     }

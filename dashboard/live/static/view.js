@@ -58,14 +58,14 @@ export class View {
       ...shared,
       rows: [["originals", "x"], ["reconstructions", "x̂"]],
       usual: 40,
-      among: "x",
+      among: ["x", "x̂"],
       blank: "What was held out and its reconstructions; none yet.",
     });
     this.samples = new Gallery(find(".samples"), {
       ...shared,
       rows: [["samples", ""]],
       usual: 100,
-      among: "held out",
+      among: ["held out", "drawn"],
       blank: "What is decoded from draws of the prior; none yet.",
     });
     this.time = new Scrubber(find(".time"), (step, ms) => this.#look(step, ms));

@@ -294,8 +294,8 @@ export class LinkedPlane {
     if (!this.snapshot) return `Latent plane of ${this.run.name}; no codes yet.`;
     const { labels, step } = this.snapshot;
     const selected = this.shared.selected(this.run.data);
-    const marked = selected ? `; ${count(selected.size)} images are marked` : "";
-    return `Codes of ${count(labels.length)} images of ${this.run.name} at step ${count(step)} on ${this.#names.join(" and ")}${marked}.`;
+    const marked = selected ? `; ${count(selected.size)} are marked` : "";
+    return `${count(labels.length)} codes of ${this.run.name} at step ${count(step)} on ${this.#names.join(" and ")}${marked}.`;
   }
 }
 

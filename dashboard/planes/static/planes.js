@@ -8,6 +8,7 @@ import { LinkedPlane, spell } from "./linked.js";
 import { Scrubber } from "../live/scrubber.js";
 import { write } from "../live/strip.js";
 import { Theme } from "../live/theme.js";
+import { nounOf, oneOf } from "../live/words.js";
 
 const EMPTY = 3.2; // reach while there are no codes
 const TOLD = 50; // selected images that are listed for tests and scripts
@@ -16,7 +17,7 @@ const SHOWN = 20; // images shown at most
 const IMAGE = 40; // px of an image with what lies between it and the next
 const MODES = { lasso: "Lasso", box: "Box", zoom: "Zoom" };
 const INVITATION =
-  "Drag around codes in one plane, or press a class: the same images are marked in all.";
+  "Drag around codes in one plane, or press a class: the same ones are marked in all.";
 
 const SKELETON = `
   <div class="controls">
@@ -30,7 +31,7 @@ const SKELETON = `
       <select class="tool" aria-label="Axis across"></select>
       <select class="tool" aria-label="Axis up"></select>
     </span>
-    <div class="legend" role="group" aria-label="Classes and images"></div>
+    <div class="legend" role="group" aria-label="Classes and splits"></div>
     <button type="button" class="tool reset" disabled>Show all</button>
   </div>
   <div class="grid"></div>
@@ -247,12 +248,13 @@ export class Planes {
       tally.set(name, (tally.get(name) ?? 0) + 1);
     }
     const parts = [...tally].sort((a, b) => b[1] - a[1]).map(([name, n]) => `${name} ×${count(n)}`);
-    const images = keys.length === 1 ? "1 image" : `${count(keys.length)} images`;
+    const { run } = linked[0];
+    const items = keys.length === 1 ? `1 ${oneOf(run)}` : `${count(keys.length)} ${nounOf(run)}`;
     const rest = shown
       ? `Below: ${count(shown)} of them that the snapshots hold, and what each run makes of them.`
       : "The snapshots hold pictures of none of them.";
-    const others = linked.length < this.runs.length ? ` Other runs are of other images than ${this.selection.data}.` : "";
-    return `${images}: ${parts.join(", ")}. ${rest}${others}`;
+    const others = linked.length < this.runs.length ? ` Other runs are of other data than ${this.selection.data}.` : "";
+    return `${items}: ${parts.join(", ")}. ${rest}${others}`;
   }
 
   /** A column for each selected image that is held, a row for each run; how many there are. */
@@ -279,9 +281,9 @@ export class Planes {
 }
 
 /** Some of the images of a sheet. */
-function choose({ shape: [, ...size], data, grey }, places) {
+function choose({ shape: [, ...size], data, ...said }, places) {
   const each = size.reduce((product, n) => product * n, 1);
-  const chosen = new Uint8Array(places.length * each);
+  const chosen = new data.constructor(places.length * each);
   places.forEach((place, i) => chosen.set(data.subarray(place * each, (place + 1) * each), i * each));
-  return { shape: [places.length, ...size], data: chosen, grey };
+  return { shape: [places.length, ...size], data: chosen, ...said };
 }

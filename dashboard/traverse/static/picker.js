@@ -1,6 +1,7 @@
 /** The images that a snapshot holds, as buttons. */
 
 import { sheetOf } from "../live/gallery.js";
+import { oneOf } from "../live/words.js";
 
 export class Picker {
   /** `picked(image)` hears which one was pressed; null is the origin. */
@@ -25,7 +26,7 @@ export class Picker {
       Object.assign(canvas, { width: w, height: h });
       canvas.getContext("2d").drawImage(sheet, 0, i * h, w, h, 0, 0, w, h);
       const name = subject.run.classes[label.data[i]] ?? "no class";
-      return this.#button(i, canvas, `Held-out image ${shown.data[i]}: ${name}`);
+      return this.#button(i, canvas, `Held-out ${oneOf(subject.run)} ${shown.data[i]}: ${name}`);
     });
     const none = document.createElement("span");
     none.textContent = "0";

@@ -1,6 +1,7 @@
 /** Rows of images with their names: blocks of such rows side by side. */
 
 import { sheetOf } from "../live/gallery.js";
+import { Scatter } from "../live/scatter.js";
 import { Surface } from "../live/surface.js";
 
 const GAP = 2; // px between images
@@ -15,6 +16,7 @@ export class Sheet {
   /** `picked(row, column)` hears which image was chosen. */
   constructor(stage, theme, picked) {
     Object.assign(this, { theme, picked, blocks: [], cursor: null });
+    this.scatter = new Scatter(theme);
     this.surface = new Surface(
       stage,
       (...canvas) => this.#draw(...canvas),
@@ -26,7 +28,8 @@ export class Sheet {
 
   /**
    * Show blocks { title, color, label, heads, rows }: `label` is the px that names take. A row has
-   * a name, a note, a color, tiles { shape, data }, says(i) and whether it `opens` a group.
+   * a name, a note, a color, tiles { shape, data }, says(i) and whether it `opens` a group. A block
+   * may have a `net` in place of rows, as a `Scatter` draws it.
    */
   show(blocks) {
     this.blocks = blocks.map((block) => ({
@@ -133,6 +136,7 @@ export class Sheet {
     });
     const cells = blocks.flatMap(({ rows }) => rows.map(({ tiles }) => tiles.shape[0]));
     if (context.canvas === this.surface.canvas) {
+      this.surface.canvas.dataset.nets = blocks.filter(({ net }) => net).length;
       this.surface.canvas.dataset.rows = cells.length;
       this.surface.canvas.dataset.cells = cells.reduce((sum, n) => sum + n, 0);
     }
@@ -140,21 +144,14 @@ export class Sheet {
 
   #drawBlock(context, block, area, ratio) {
     const { theme } = this;
-    const { title, color, label = 0, heads, rows, foot } = block;
+    const { label = 0, heads, rows, foot, net } = block;
+    if (net) this.#drawNet(context, block, area, ratio);
     if (!rows.length) return;
     const place = arrange(block, area, ratio);
     if (context.canvas === this.surface.canvas) block.place = place; // for the pointer
     const { left, width, height, tops } = place;
-    context.textAlign = "left";
+    this.#drawTitle(context, block, place.outer, place.top, area.width);
     context.textBaseline = "middle";
-    if (title) {
-      context.font = theme.face(13, 600);
-      context.fillStyle = color ?? theme.text;
-      const [glyph, ...name] = title;
-      context.fillText(glyph, place.outer, place.top + TITLE / 2 - 3);
-      context.fillStyle = theme.text;
-      context.fillText(name.join(""), place.outer + context.measureText(`${glyph} `).width, place.top + TITLE / 2 - 3, area.width - 16);
-    }
     context.font = theme.face(11);
     context.fillStyle = theme.muted;
     context.textAlign = "center";
@@ -167,6 +164,35 @@ export class Sheet {
       if (label) drawName(context, row, place.outer, middle, label, height, theme);
       this.#drawRow(context, row, left, tops[r], place);
     });
+  }
+
+  #drawTitle(context, { title, color }, left, top, room) {
+    if (!title) return;
+    const { theme } = this;
+    const [glyph, ...name] = title;
+    const middle = top + TITLE / 2 - 3;
+    context.textAlign = "left";
+    context.textBaseline = "middle";
+    context.font = theme.face(13, 600);
+    context.fillStyle = color ?? theme.text;
+    context.fillText(glyph, left, middle);
+    context.fillStyle = theme.text;
+    context.fillText(name.join(""), left + context.measureText(`${glyph} `).width, middle, room - 16);
+  }
+
+  #drawNet(context, { net, foot, ...block }, { left, width, height }, ratio) {
+    this.#drawTitle(context, block, left, 0, width);
+    const room = Math.max(height - TITLE - HEAD, 1);
+    const canvas = new OffscreenCanvas(Math.ceil(width * ratio), Math.ceil(room * ratio));
+    const own = canvas.getContext("2d");
+    own.setTransform(ratio, 0, 0, ratio, 0, 0);
+    this.scatter.draw(own, width, room, ratio, net);
+    context.drawImage(canvas, 0, 0, canvas.width, canvas.height, left, TITLE, width, room);
+    context.font = this.theme.face(11);
+    context.fillStyle = this.theme.muted;
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.fillText(foot, left + width / 2, height - HEAD / 2, width);
   }
 
   #drawRow(context, { tiles, sheet }, left, top, { width, height, crisp }) {

@@ -44,7 +44,7 @@ export class Sliders {
     line.innerHTML = `<b>z${subscript(dimension + 1)}</b>
       <input type="range" min="${-FARTHEST}" max="${FARTHEST}" step="${STEP}"
         aria-label="z${dimension + 1}" data-dimension="${dimension}">
-      <output></output><span class="rate" title="Rate of this dimension, nats per image"><i></i><em></em></span>`;
+      <output></output><span class="rate" title="Rate of this dimension, nats"><i></i><em></em></span>`;
     const [input, said] = [line.querySelector("input"), line.querySelector("output")];
     input.oninput = () => this.moved(dimension, Number(input.value));
     return { line, input, said, bar: line.querySelector("i"), rate: line.querySelector("em") };

@@ -11,7 +11,10 @@ const KEPT = 64; // steps whose codes are kept, of all runs
 
 const kept = new Map(); // promises, by address
 
-/** { mean, std, label, shown, originals, reconstructions, kl } of a run at a step, or null. */
+/**
+ * { mean, std, label, shown, originals, reconstructions, kl } of a run at a step, or null. Points
+ * have tiles for originals, and are themselves the `points`.
+ */
 function loadCodes(api, run, step) {
   const url = `${api}/${run}/codes/${step}`;
   if (!kept.has(url)) {
@@ -29,7 +32,7 @@ async function fetchCodes(url) {
       const { kl, span } = header;
       const { originals, reconstructions } = parts;
       if (!span) return { ...parts, kl };
-      return { ...parts, kl, originals: tiles(originals, span), reconstructions: tiles(reconstructions, span) };
+      return { ...parts, kl, points: originals, originals: tiles(originals, span), reconstructions: tiles(reconstructions, span) };
     }
   } catch {
     // The server does not answer; it may the next time.
@@ -102,6 +105,11 @@ export class Subject {
     const { shape: [, ...size], data } = this.codes.originals;
     const each = size.reduce((product, n) => product * n, 1);
     return { shape: [1, ...size], data: data.subarray(image * each, (image + 1) * each) };
+  }
+
+  /** Whether codes decode to points of a space that can be drawn. */
+  get plane() {
+    return this.decoder.exact && this.decoder.span !== null && this.decoder.values > 1;
   }
 
   /** The images of codes, { shape: [n, h, w(, c)], data }; null where they cannot be had now. */

@@ -7,6 +7,7 @@ import { placeHelp } from "../live/help.js";
 import { Scrubber } from "../live/scrubber.js";
 import { write } from "../live/strip.js";
 import { Theme } from "../live/theme.js";
+import { nameItems } from "../live/words.js";
 import { Saves } from "./saves.js";
 import { along, changed, evenly, manifold, norm, spherical, straight } from "./paths.js";
 import { Picker } from "./picker.js";
@@ -230,6 +231,7 @@ export class Traverse {
   async #manifold(subject, values) {
     const axes = this.#axesOf(subject);
     const grid = manifold(subject.codeOf(this.base), axes, values);
+    if (subject.plane) return this.#net(subject, grid, axes);
     const images = await decoded(subject, grid.flat());
     const names = axes.map((axis) => `z${subscript(axis + 1)}`);
     const rows = grid.map((codes, r) => ({
@@ -241,6 +243,23 @@ export class Traverse {
     }));
     const foot = names[1] ? `${names[0]} across, ${names[1]} up` : names[0];
     return { title: this.#title(subject), color: subject.run.color, rows, foot: `${foot}, at quantiles of N(0, 1)` };
+  }
+
+  /** Where a grid of codes comes to lie among the data, where those are points. */
+  #net(subject, grid, axes) {
+    const { decoder, codes, run } = subject;
+    const names = axes.map((axis) => `z${subscript(axis + 1)}`).join(" and ");
+    return {
+      title: this.#title(subject),
+      color: run.color,
+      rows: [],
+      foot: `Lines of equal ${names} at quantiles of N(0, 1), as they are decoded among held-out points`,
+      net: {
+        net: grid.map((row) => row.map((z) => decoder.decode(z))),
+        span: decoder.span,
+        groups: [{ name: "", points: codes.points, color: this.theme.muted }],
+      },
+    };
   }
 
   async #rows() {
@@ -332,6 +351,7 @@ export class Traverse {
     this.find(".around").hidden = mode === "between";
     if (this.helped !== mode) this.find("#traverse-help").innerHTML = help((this.helped = mode));
     this.find(".axes").hidden = mode !== "manifold" || !(first?.dimensions > 2);
+    if (first) nameItems(this.root, first.run);
     if (!first || first.dimensions <= 2) return;
     for (const select of this.selects) {
       if (select.length === first.dimensions) continue;
