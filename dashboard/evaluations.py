@@ -28,6 +28,7 @@ class Bar(NamedTuple):
 def draw(compared: Sequence[Entry]) -> None:
     """A choice of metrics, and the button that has them measured."""
     with st.popover("Evaluate", icon=":material/straighten:"):
+        top = st.container()  # the list below it may be longer than the screen
         for cost, time in COSTS.items():
             st.pills(
                 f"{cost.capitalize()}: {time} for a run",
@@ -38,22 +39,27 @@ def draw(compared: Sequence[Entry]) -> None:
                 format_func=lambda name: METRICS[name].title,
                 persist_state="session",
             )
-        resting = [entry.run for entry in compared if entry.summary.state not in runs.ACTIVE]
+        ready = resting(compared)
         wanted = [name for cost in COSTS for name in st.session_state[f"{WANTED}.{cost}"]]
-        if not resting:
+        if not ready:
             hint = "Runs are evaluated once they rest: wait for their end, or pause them."
         else:
             hint = "On held-out data, at the last checkpoint; the worker does it, one by one."
-        count = len(resting)
-        st.button(
-            f"Evaluate {count} runs" if count != 1 else "Evaluate 1 run",
+        count = f"{len(ready)} runs" if len(ready) != 1 else "1 run"
+        top.button(
+            f"Evaluate {count}" if ready else "Evaluate",
             key="evaluate",
             type="primary",
-            disabled=not (resting and wanted),
+            disabled=not (ready and wanted),
             on_click=_launch,
-            args=(resting, wanted),
+            args=(ready, wanted),
             help=hint,
         )
+
+
+def resting(compared: Sequence[Entry]) -> list[runs.Run]:
+    """The runs that nobody trains, so that they can be evaluated."""
+    return [entry.run for entry in compared if entry.summary.state not in runs.ACTIVE]
 
 
 def bars(compared: Sequence[Entry]) -> list[Bar]:
@@ -64,10 +70,14 @@ def bars(compared: Sequence[Entry]) -> list[Bar]:
         if entry.summary.state in runs.ACTIVE:
             done, planned = (words.number(status[name]) for name in ("epoch", "epochs"))
             said = f"epoch {done} of {planned}" if status["step"] else entry.summary.state
+            if entry.summary.state == "queued":
+                said = state.waits_for(entry.run, "train")
             found.append(Bar(entry.title, (status["step"] or 0) / (status["steps"] or 1), said))
         elif evaluating is not None:
             name = METRICS.get(evaluating["name"])
-            said = f"measuring: {name.title}" if name else "waits to be evaluated"
+            said = f"measuring: {name.title}" if name else "begins to be evaluated"
+            if evaluating["state"] == "waiting":
+                said = f"to be evaluated, {state.waits_for(entry.run, 'evaluate')}"
             found.append(Bar(entry.title, evaluating["share"], said))
     return found
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from dashboard import words
@@ -11,8 +12,9 @@ from dashboard.tables import Cell, Column, Row, Table
 from infovae_core import runs
 from infovae_core.metrics import METRICS
 
+DATA = "data set"
 DECIDING = {  # what must agree for distortions to mean the same
-    "data set": ("data", "name"),
+    DATA: ("data", "name"),
     "file": ("data", "path"),
     "size of the images": ("data", "size"),
     "grey or colour": ("data", "grey"),
@@ -20,10 +22,9 @@ DECIDING = {  # what must agree for distortions to mean the same
     "likelihood": ("model", "likelihood"),
     "σ of the likelihood": ("model", "sigma"),
 }
-LIKEWISE = (
-    "distortion",
-    "rate",
-)  # logged as they are measured; other terms are the objective's own
+LIKEWISE = ("distortion", "rate")  # logged as they are measured; other terms are the objective's
+OF_LIKELIHOOD = ("elbo", "distortion", "log_likelihood_is", "log_likelihood_ais", "bits_per_dim")
+OF_KERNEL = ("mmd2_rbf", "mmd2_rbf_wide", "mmd2_imq", "ksd2")  # whose width follows from d
 
 
 def table(compared: Sequence[Entry]) -> Table:
@@ -32,14 +33,15 @@ def table(compared: Sequence[Entry]) -> Table:
     Of the facts about the runs, those that all share are left out; see `common`.
     """
     measured = {entry: entry.run.evaluation for entry in compared}
+    unlike = incomparable(compared)
     columns = [
-        Column(m.name, m.title, m.unit, m.better, m.symbol, m.help)
+        Column(m.name, m.title, m.unit, None if m.name in unlike else m.better, m.symbol, m.help)
         for m in METRICS.values()
         if any(m.name in found for found in measured.values())
     ]
     known = sorted(quantities(compared).items(), key=lambda item: not _same(item[0]))
     logged = [
-        Column(f"logged_{key}", f"{label}, last logged", unit, *_judged(key))
+        Column(f"logged_{key}", f"{label}, last logged", unit, *_judged(key, unlike))
         for key, (label, unit) in known  # what does not hang on the objective comes first
         if not all(_same(key) in found for found in measured.values())
     ]
@@ -52,10 +54,12 @@ def table(compared: Sequence[Entry]) -> Table:
                 entry.name,
                 {name: fact for name, fact in said.items() if name not in shared},
                 _measured(entry, measured[entry]) | _logged(entry),
+                id=entry.run.id,
                 settled=entry.run.state not in runs.ACTIVE,
             )
             for entry, said in zip(compared, facts, strict=True)
         ],
+        shared,
     )
 
 
@@ -98,7 +102,10 @@ def _measured(entry: Entry, found: Mapping[str, Mapping[str, Any]]) -> dict[str,
 
 
 def _logged(entry: Entry) -> dict[str, Cell]:
-    return {f"logged_{key}": Cell(value) for key, value in last(entry).items()}
+    """With the cap where that follows from the number of codes."""
+    codes = entry.about.get("codes") or 0
+    caps = {f"{CODES}:mutual_information": math.log(codes)} if codes else {}
+    return {f"logged_{k}": Cell(value, cap=caps.get(k)) for k, value in last(entry).items()}
 
 
 def _same(key: str) -> str:
@@ -107,10 +114,12 @@ def _same(key: str) -> str:
     return name if split == CODES or name in LIKEWISE else ""
 
 
-def _judged(key: str) -> list[Any]:
+def _judged(key: str, unlike: Container[str]) -> list[Any]:
     """Where the better values of a logged quantity lie, its symbol and its help, if it has some."""
     metric = METRICS.get(_same(key))
-    return [metric.better, metric.symbol, metric.help] if metric else []
+    if metric is None:
+        return []
+    return [None if metric.name in unlike else metric.better, metric.symbol, metric.help]
 
 
 def disagreements(compared: Iterable[Entry]) -> list[str]:
@@ -121,6 +130,26 @@ def disagreements(compared: Iterable[Entry]) -> list[str]:
         for what, (section, field) in DECIDING.items()
         if len({str(config.get(section, {}).get(field) or None) for config in configs}) > 1
     ]
+
+
+def incomparable(compared: Sequence[Entry]) -> set[str]:
+    """Metrics whose values mean different things for these runs, so that none is the best."""
+    differing = disagreements(compared)
+    if DATA in differing:
+        return set(METRICS)
+    unlike = set(OF_LIKELIHOOD) if differing else set()
+    return unlike | (set(OF_KERNEL) if len(dimensions(compared)) > 1 else set())
+
+
+def dimensions(compared: Iterable[Entry]) -> set[Any]:
+    """Of the codes; kernels are wider where there are more, so that their distances differ."""
+    return {_config(entry).get("model", {}).get("latent_dim") for entry in compared}
+
+
+def kernels_differ(compared: Iterable[Entry], shown: Table) -> bool:
+    """Whether the table has distances that do not compare, for they are of other kernels."""
+    names = {column.name.removeprefix("logged_codes:") for column in shown.columns}
+    return len(dimensions(compared)) > 1 and not names.isdisjoint(OF_KERNEL)
 
 
 def _config(entry: Entry) -> Mapping[str, Any]:

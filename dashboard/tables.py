@@ -9,7 +9,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -17,12 +17,8 @@ from dashboard import words
 
 Better = Literal["higher", "lower", "zero"]
 
-RANK: dict[Better, Callable[[float], float]] = {  # the best value has the largest
-    "higher": lambda value: value,
-    "lower": lambda value: -value,
-    "zero": lambda value: -abs(value),
-}
 NEAR_CAP = 0.98  # of its cap; an estimate from there on says little about the truth
+CHANCE = 1.96  # standard errors by which a value may be off 0 where the truth is 0
 SHORT = {  # units as heads of columns write them, where that is not in full
     "nats per image": "nats",
     "bits per dimension": "bits",
@@ -35,16 +31,41 @@ ESCAPES = {c: rf"\{c}" for c in "&%$#_{}"} | {
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
 }
-SYMBOLS = {  # that pdflatex does not know as they are
-    "α": r"$\alpha$",
-    "β": r"$\beta$",
-    "λ": r"$\lambda$",
-    "σ": r"$\sigma$",
-    "χ": r"$\chi$",
-    "‖": r"$\|$",
-    "−": "$-$",
-    "²": "$^2$",
+GREEK = {
+    "α": "alpha",
+    "β": "beta",
+    "γ": "gamma",
+    "ε": "varepsilon",
+    "λ": "lambda",
+    "μ": "mu",
+    "ρ": "rho",
+    "σ": "sigma",
+    "Σ": "Sigma",
+    "χ": "chi",
 }
+SYMBOLS = {  # that pdflatex does not know as they are
+    **{c: rf"$\{name}$" for c, name in GREEK.items()},
+    **{c: f"$_{i}$" for i, c in enumerate("₀₁₂₃₄₅₆₇₈₉")},
+    "Î": r"$\hat{I}$",
+    "‖": r"$\|$",
+    "≤": r"$\le$",
+    "≥": r"$\ge$",
+    "→": r"$\to$",
+    "×": r"$\times$",
+    "±": r"$\pm$",
+    "⊤": r"$\top$",
+    "★": r"$\star$",
+    "·": r"$\cdot$",
+    "−": "$-$",
+    "–": "--",
+    "²": "$^2$",
+    "…": r"\ldots{}",
+    "’": "'",
+}
+MARKS = (
+    "⊤ as high as its estimator can get · * the run was trained on since · ± standard error, "
+    "[ ] 95 % interval; nats are per image"
+)
 SIGNS = {"−": "-", "±": r"\pm", "⊤": r"\top", "*": r"^*"}
 
 
@@ -88,6 +109,18 @@ class Cell:
         """Whether the estimator is about as high as it can get, wherever the truth may be."""
         return self.known and self.cap is not None and self.value >= NEAR_CAP * self.cap
 
+    def rank(self, better: Better) -> float:
+        """The larger, the better, as far as the value can say.
+
+        One that chance may have taken off 0 is as near as 0 itself, from whichever side; those
+        about as high as their cap lets them be are alike.
+        """
+        if better == "higher":
+            return NEAR_CAP * self.cap if self.capped else self.value
+        if better == "zero":
+            return -abs(self.value) if abs(self.value) > CHANCE * (self.error or 0.0) else 0.0
+        return -self.value
+
     def __str__(self) -> str:
         """Value ± standard error, or value [low, high]; ⊤ where the cap binds, * where stale."""
         if not self.known:
@@ -107,6 +140,7 @@ class Row:
     name: str
     facts: Mapping[str, str]  # objective, data and whatever else is said before the metrics
     cells: Mapping[str, Cell] = field(default_factory=dict)
+    id: str = ""  # of its directory
     settled: bool = True  # no longer in training: until then nothing of it is the best
 
     def cell(self, column: Column) -> Cell:
@@ -116,18 +150,18 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """Runs and columns in the order in which they are shown."""
+    """Runs and columns in the order in which they are shown, and the facts that all runs share."""
 
     columns: Sequence[Column]
     rows: Sequence[Row]
+    shared: Mapping[str, str] = field(default_factory=dict)
 
     def best(self, column: Column) -> set[int]:
         """The rows whose value is the best of a column; none where nothing is worse or better."""
         if column.better is None:
             return set()
-        rank = RANK[column.better]
         settled = [(i, row.cell(column)) for i, row in enumerate(self.rows) if row.settled]
-        ranks = {i: rank(cell.value) for i, cell in settled if cell.known}
+        ranks = {i: cell.rank(column.better) for i, cell in settled if cell.known}
         if not ranks or min(ranks.values()) == max(ranks.values()):
             return set()
         return {i for i, value in ranks.items() if value == max(ranks.values())}
@@ -173,19 +207,24 @@ def with_error(value: float, error: float) -> str:
 
 
 def to_csv(table: Table) -> str:
-    """Comma-separated values with all their digits, the error and the bounds beside each."""
+    """Comma-separated values with all their digits, and what belongs to each beside it.
+
+    That is its error, its bounds, its cap, whether the run was trained on since, and the note.
+    """
     shown = [(column, part) for column in table.columns for part in _parts(table, column)]
     heads = [c.head if part == "value" else f"{c.head}: {part}" for c, part in shown]
     out = io.StringIO()
     write = csv.writer(out, lineterminator="\n").writerow
-    write(["Run", *table.facts, *heads])
-    for row, said in zip(table.rows, _said(table), strict=True):
-        write([*map(_inert, said), *(getattr(row.cell(column), part) for column, part in shown)])
+    write(["Run", "Run id", *table.shared, *table.facts, *heads])
+    for row, [name, *facts] in zip(table.rows, _said(table), strict=True):
+        said = [name, row.id, *table.shared.values(), *facts]
+        cells = (getattr(row.cell(column), part) for column, part in shown)
+        write([*map(_inert, said), *(_inert(v) if isinstance(v, str) else v for v in cells)])
     return out.getvalue()
 
 
 def to_markdown(table: Table) -> str:
-    """A table as GitHub writes it; the best of a column is bold."""
+    """A table as GitHub writes it, the best of a column bold, and below it what it leaves out."""
     lines = [["Run", *table.facts, *(column.head for column in table.columns)]]
     lines.append(["---"] * (1 + len(table.facts)) + ["---:"] * len(table.columns))
     for i, said in enumerate(_said(table)):
@@ -195,11 +234,13 @@ def to_markdown(table: Table) -> str:
             for text in [_in_markdown(str(table.rows[i].cell(column)))]
         )
         lines.append([*map(_in_markdown, said), *cells])
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    lines[0] = [_in_markdown(head) for head in lines[0]]
+    rows = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return rows + "\n" + "".join(f"- {_in_markdown(text)}\n" for text in about(table))
 
 
 def to_latex(table: Table) -> str:
-    """A tabular for the package booktabs; the best of a column is bold."""
+    """A tabular for the package booktabs, the best of a column bold; comments say the rest."""
     heads = ["Run", *table.facts, *(column.head for column in table.columns)]
     lines = [" & ".join(map(in_latex, heads))]
     for i, said in enumerate(_said(table)):
@@ -207,8 +248,21 @@ def to_latex(table: Table) -> str:
         lines.append(" & ".join([*map(in_latex, said), *cells]))
     first, *others = (f"{line} \\\\" for line in lines)
     kinds = "l" * (1 + len(table.facts)) + "r" * len(table.columns)
+    comments = [f"% {in_latex(' '.join(text.split()))}" for text in about(table)]
     begin = [rf"\begin{{tabular}}{{{kinds}}}", r"\toprule", first, r"\midrule"]
-    return "\n".join([*begin, *others, r"\bottomrule", r"\end{tabular}", ""])
+    return "\n".join([*comments, *begin, *others, r"\bottomrule", r"\end{tabular}", ""])
+
+
+def about(table: Table) -> Iterator[str]:
+    """What a table says beside its cells: the runs' ids, what they share, signs and notes."""
+    for row in table.rows:
+        if row.id:
+            yield f"{row.name}: run {row.id}"
+    if table.shared:
+        yield f"All runs: {', '.join(f'{name} {fact}' for name, fact in table.shared.items())}"
+    yield MARKS
+    for titles, names, note in table.notes():
+        yield f"{titles} ({names}): {note}"
 
 
 def in_latex(text: str) -> str:
@@ -233,10 +287,11 @@ def _said(table: Table) -> Iterator[list[str]]:
 
 
 def _parts(table: Table, column: Column) -> list[str]:
-    """The value, and of its error, bounds and cap those that some run has."""
+    """The value, and of what belongs to it those that some run has."""
     cells = [row.cell(column) for row in table.rows]
-    parts = ("error", "low", "high", "cap")
-    return ["value", *(p for p in parts if any(getattr(c, p) is not None for c in cells))]
+    parts = ("error", "low", "high", "cap", "stale", "note")
+    nothing = (None, False, "")
+    return ["value", *(p for p in parts if any(getattr(c, p) not in nothing for c in cells))]
 
 
 def _in_markdown(text: str) -> str:

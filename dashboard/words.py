@@ -46,6 +46,13 @@ def number(value: float | None) -> str:
     return f"{value:,.0f}".replace("-", "−")
 
 
+def symbol(label: str) -> str:
+    """The short name of a logged quantity: 'distortion D' is D, 'MMD²(q(z), p(z))' is MMD²."""
+    brief = label.replace("KL(q(z) ‖ p(z))", "KLz").removesuffix("(q(z), p(z))")
+    last = brief.rpartition(" ")[2]
+    return last if len(last) == 1 and last.isupper() else brief
+
+
 def ago(seconds: float | None) -> str:
     """How long ago something was, in its largest unit: '3 min ago'."""
     if seconds is None:

@@ -25,7 +25,7 @@ CHECK = 100  # steps between two looks at the images that say when to stop
 PATIENCE = 6  # looks without a better bound after which training ends
 SHIFTS = 64  # codes of other images that each image is paired with in a report
 JUDGED, JUDGED_SHIFTS = 2048, 16  # images in such a look, and codes of others for each
-BLOCK = 512  # images whose pairs are in memory together
+BLOCK = 512  # images whose pairs with so many codes are in memory together
 
 
 class Coded(NamedTuple):
@@ -148,7 +148,8 @@ def nce_terms(critic: Critic, p: Pass, group: int) -> Float[Tensor, " n"]:
     """log t_ii − log mean_j exp t_ij of each image, in equal groups of at least `group`."""
     parts = []
     for rows in torch.arange(len(p.x), device=p.x.device).tensor_split(groups(len(p.x), group)):
-        every = critic(p.x[rows][:, None], p.z[rows][None]).double()
+        few = rows.split(max(1, BLOCK * SHIFTS // len(rows)))
+        every = torch.cat([critic(p.x[i][:, None], p.z[rows][None]) for i in few]).double()
         parts.append(every.diagonal() - every.logsumexp(1) + math.log(len(rows)))
     return torch.cat(parts)
 

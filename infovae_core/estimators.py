@@ -6,8 +6,8 @@ N² and, for `surgery`, with d; memory with N. `python -m benchmarks.estimators`
 """
 
 import math
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -18,6 +18,7 @@ from torch.distributions import Independent
 from infovae_core.divergences import KERNELS, squared_distances, stein_kernel
 
 CELLS = 1 << 19  # pairs at a time, 4 MiB in double precision
+TILE = 180  # rows and columns of one sample: so few pairs that torch wakes no thread for them
 
 
 class Surgery(NamedTuple):
@@ -30,7 +31,13 @@ class Surgery(NamedTuple):
     information: Float[Tensor, " n"]  # log q(z_i|x_i)/q(z_i); at most log N
     total_correlation: Float[Tensor, " n"]  # log q(z_i)/Π_j q(z_ij)
     dimensionwise_kl: Float[Tensor, " n"]  # Σ_j KL(q(z_ij|x_i) ‖ p(z_j)) − log q(z_ij|x_i)/q(z_ij)
-    upper: Float[Tensor, " n"]  # information, with q(z_i) from the other N − 1 images
+    missing: Float[Tensor, " n"]  # what information gains with q(z_i) from the other N − 1 images
+    units_missing: Float[Tensor, " n"]  # the same of each unit by itself, summed
+
+    @property
+    def upper(self) -> Float[Tensor, " n"]:
+        """Information with q(z_i) from the other N − 1 images."""
+        return self.information + self.missing
 
     @property
     def marginal_kl(self) -> Float[Tensor, " n"]:
@@ -43,7 +50,8 @@ def surgery(q: Independent, z: Float[Tensor, "n d"], block: int | None = None) -
 
     The mean of `information` is a lower bound on I_q(x; z) of the distribution that the images come
     from, that of `upper` an upper bound, both in expectation; the truth lies between them whether
-    log N binds or not. The closed-form rate is an upper bound as well.
+    log N binds or not. The closed-form rate is an upper bound as well. So it is with the
+    information in each unit: `dimensionwise_kl` is too large by `units_missing` at most.
 
     Args:
         q: the posteriors of N images, diagonal normal, batch shape [N], event shape [d].
@@ -54,21 +62,41 @@ def surgery(q: Independent, z: Float[Tensor, "n d"], block: int | None = None) -
     (the leave-one-out bound).
     """
     mean, variance, z = q.mean.double(), q.variance.double(), z.double()
-    n, d = z.shape
-    own = -0.5 * ((z - mean).square() / variance + (2 * math.pi * variance).log()).sum(1)
-    others = log_sums(mean, variance, z, block, own=False)
-    log_joint = torch.logaddexp(others, own) - math.log(n)
-    units = (slice(j, j + 1) for j in range(d))
-    log_marginals = sum(log_sums(mean[:, j], variance[:, j], z[:, j], block) for j in units)
-    log_marginals = log_marginals - d * math.log(n)
+    own = -0.5 * ((z - mean).square() / variance + (2 * math.pi * variance).log())
+    log_joint, missing = log_mixture(mean, variance, z, own.sum(1), block)
+    log_marginals, units_missing = torch.zeros_like(log_joint), torch.zeros_like(log_joint)
+    for j in range(z.shape[1]):
+        unit = slice(j, j + 1)
+        log_marginal, gain = log_mixture(mean[:, unit], variance[:, unit], z[:, unit], own[:, j])
+        log_marginals += log_marginal
+        units_missing += gain
+    own = own.sum(1)
     rate = closed_rate(mean, variance)
     return Surgery(
         rate=rate,
         information=own - log_joint,
         total_correlation=log_joint - log_marginals,
         dimensionwise_kl=rate - own + log_marginals,
-        upper=own - others + math.log(max(n - 1, 1)),
+        missing=missing,
+        units_missing=units_missing,
     )
+
+
+def log_mixture(
+    mean: Float[Tensor, "n d"],
+    variance: Float[Tensor, "n d"],
+    z: Float[Tensor, "n d"],
+    own: Float[Tensor, " n"],
+    block: int | None = None,
+) -> tuple[Float[Tensor, " n"], Float[Tensor, " n"]]:
+    """log (1/N) Σ_j q(z_i|x_j), and by how much it is less with the mean over j ≠ i.
+
+    Args:
+        own: log q(z_i|x_i).
+    """
+    n, others = len(z), log_sums(mean, variance, z, block, own=False)
+    log_density = torch.logaddexp(others, own) - math.log(n)
+    return log_density, log_density - others + math.log(max(n - 1, 1))
 
 
 def log_sums(
@@ -180,25 +208,45 @@ def log_det_cov(z: Float[Tensor, "n d"]) -> tuple[Float[Tensor, ""], Float[Tenso
     return value, lengths.std() / math.sqrt(n)
 
 
-def u_statistic(
-    rows: Callable[[slice], Float[Tensor, "b n"]], n: int, block: int | None = None
-) -> tuple[float, float]:
-    """Mean of h(w_i, w_j) over i ≠ j, and its standard error.
+def u_statistics(
+    tile: Callable[[slice, slice], Iterable[Float[Tensor, "a b"]]],
+    n: int,
+    block: int,
+    progress: Callable[[float], object] = lambda done: None,
+) -> list[tuple[float, float]]:
+    """Mean of each of several symmetric h(w_i, w_j) over i ≠ j, and its standard error.
 
     Var = (4(n − 2) ζ₁ + 2 ζ₂)/n(n − 1), ζ₁ the variance of E[h|w_i] and ζ₂ that of h, so that the
-    error is right also where the two distributions agree and ζ₁ is 0.
+    error is right also where the two distributions agree and ζ₁ is 0. One pass over half of the
+    pairs gives the mean, the rows' means and the squares together.
 
     Args:
-        rows: h(w_i, w_j) for a slice of i and every j, in a tensor that may be written to.
+        tile: each h(w_i, w_j) for a slice of i and one of j, in a tensor that may be written to.
+        block: rows and columns of a tile.
+        progress: called with the share that is done.
 
     Source: Serfling 1980, section 5.2; Gretton et al. 2012, section 3.
     """
-    sums, squares = torch.empty(n, dtype=torch.float64), 0.0
-    for part in blocks(n, n, block):
-        h = rows(part)
-        h.diagonal(part.start).zero_()
-        sums[part] = h.sum(1, dtype=torch.float64).cpu()
-        squares += h.square_().sum(dtype=torch.float64).item()
+    sums: defaultdict[int, Tensor] = defaultdict(lambda: torch.zeros(n, dtype=torch.float64))
+    squares: defaultdict[int, float] = defaultdict(float)
+    parts = list(blocks(n, n, block))
+    for number, rows in enumerate(parts):
+        for columns in parts[number:]:
+            for k, h in enumerate(tile(rows, columns)):
+                if rows == columns:
+                    h.diagonal().zero_()
+                else:
+                    sums[k][columns] += h.sum(0, dtype=torch.float64).cpu()
+                sums[k][rows] += h.sum(1, dtype=torch.float64).cpu()
+                times = 1 if rows == columns else 2
+                squares[k] += times * h.square_().sum(dtype=torch.float64).item()
+        progress(1 - (1 - (number + 1) / len(parts)) ** 2)
+    return [mean_of_pairs(sums[k], squares[k]) for k in sums]
+
+
+def mean_of_pairs(sums: Float[Tensor, " n"], squares: float) -> tuple[float, float]:
+    """A U-statistic and its standard error from sums of h over j and of h² over all i ≠ j."""
+    n = len(sums)
     means = sums / (n - 1)
     value = means.mean().item()
     whole = max(0.0, squares / (n * (n - 1)) - value**2)
@@ -207,30 +255,40 @@ def u_statistic(
 
 
 def mmd2_errors(
-    z: Float[Tensor, "n d"], prior: Float[Tensor, "n d"], block: int | None = None
-) -> Iterator[tuple[str, tuple[float, float]]]:
+    z: Float[Tensor, "n d"],
+    prior: Float[Tensor, "n d"],
+    block: int | None = None,
+    progress: Callable[[float], object] = lambda done: None,
+) -> dict[str, tuple[float, float]]:
     """MMD² of codes and as many prior draws with its standard error, for every kernel by name.
 
     The one-sample U-statistic, h = k(z, z′) + k(p, p′) − k(z, p′) − k(z′, p): unlike
-    `divergences.mmd2` it leaves out k(z_i, p_i), and its error is known.
+    `divergences.mmd2` it leaves out k(z_i, p_i), and its error is known. The kernels share their
+    distances.
 
     Source: Gretton et al. 2012, eq. 4.
     """
     d = z.shape[1]
 
-    def rows(kernel: str, part: slice) -> Tensor:
-        def k(a: Tensor, b: Tensor) -> Tensor:
-            return KERNELS[kernel](squared_distances(a, b), d)
+    def tile(rows: slice, columns: slice) -> Iterator[Tensor]:
+        left, right = (torch.cat((z[part], prior[part])) for part in (rows, columns))
+        distances = squared_distances(left, right)
+        a, b = len(left) // 2, len(right) // 2
+        for kernel in KERNELS.values():
+            k = kernel(distances, d)
+            yield (k[:a, :b] + k[a:, b:]).sub_(k[:a, b:]).sub_(k[a:, :b])
 
-        alike = k(z[part], z) + k(prior[part], prior)
-        return alike - k(z[part], prior) - k(prior[part], z)
-
-    for kernel in KERNELS:
-        yield kernel, u_statistic(partial(rows, kernel), len(z), block)
+    found = u_statistics(tile, len(z), block or TILE // 2, progress)
+    return dict(zip(KERNELS, found, strict=True))
 
 
 def ksd2_error(
     z: Float[Tensor, "n d"], bandwidth: float, block: int | None = None
 ) -> tuple[float, float]:
     """KSD² of the codes from N(0, I), as `divergences.ksd2`, and its standard error."""
-    return u_statistic(lambda part: stein_kernel(z[part], z, bandwidth), len(z), block)
+
+    def tile(rows: slice, columns: slice) -> Iterator[Tensor]:
+        yield stein_kernel(z[rows], z[columns], bandwidth)
+
+    [found] = u_statistics(tile, len(z), block or TILE)
+    return found

@@ -42,6 +42,11 @@ class Annealing(NamedTuple):
         """log of the mean weight of an image's chains."""
         return self.log_weights.logsumexp(1) - math.log(self.log_weights.shape[1])
 
+    @property
+    def effective(self) -> Float[Tensor, " n"]:
+        """Chains that as many equal weights would count as; at least 1."""
+        return (2 * self.log_weights.logsumexp(1) - (2 * self.log_weights).logsumexp(1)).exp()
+
 
 def nothing(done: float) -> None:
     """Report to nobody."""

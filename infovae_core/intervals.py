@@ -35,8 +35,9 @@ def of_unevenness(
     """Standard error and interval of a statistic of class shares that is 0 for even ones, else > 0.
 
     Shares of n draws are less even than what they were drawn from, and those drawn from them again
-    less. The basic bootstrap, 2 θ̂ minus the quantiles, takes that off. It fails near 0: where even
-    shares would often give as much, the interval begins there.
+    less. At the lower end the basic bootstrap, 2 θ̂ minus the quantile, takes that off; at the upper
+    end θ̂ + 1.96 errors leaves it, for taken off it may be too much. Near 0, where even shares would
+    often give as much, the interval begins there.
 
     Args:
         counts: of each class, [k].
@@ -50,7 +51,7 @@ def of_unevenness(
         return statistic(random.multinomial(n, shares, BOOTSTRAPS) / n)
 
     values = again(counts / n)
-    low, high = 2 * value - np.quantile(values, (0.975, 0.025), method="nearest")
+    low, error = 2 * value - np.quantile(values, 0.975, method="nearest"), values.std()
     if value <= np.quantile(again(np.full(len(counts), 1 / len(counts))), 0.975):
         low = 0.0
-    return float(values.std()), max(0.0, float(low)), max(0.0, float(high))
+    return float(error), max(0.0, float(low)), float(value + Z * error)

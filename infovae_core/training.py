@@ -246,10 +246,10 @@ def due_rows(state: State, length: Plan, data: Dataset, values: dict[str, Tensor
 def codes_every(length: Plan, n: int, d: int) -> int:
     """Epochs between two rows of codes, so many that these take `CODES_SHARE` of the time at most.
 
-    The time is not measured but counted in pairs, n²(d + 2), for a run that is resumed or repeated
+    The time is not measured but counted in pairs, n²(d + 3), for a run that is resumed or repeated
     must write the same rows.
     """
-    steps = n * n * (d + 2) / PAIRS_PER_STEP / CODES_SHARE
+    steps = n * n * (d + 3) / PAIRS_PER_STEP / CODES_SHARE
     return max(1, math.ceil(steps / length.steps_per_epoch), length.epochs // CODES_ROWS)
 
 
@@ -288,16 +288,18 @@ def evaluate(state: State, split: Split, batch_size: int = 128) -> dict[str, flo
 
 @torch.no_grad()
 def describe_codes(state: State, split: Split) -> dict[str, float]:
-    """What the codes of at most `CODES` images carry: R = I + TC + dimension-wise KL, active units.
+    """What the codes of at most `CODES` images carry, and how they lie.
 
-    I and what follows from it are limited by log N, N the number of images. The noise is the same
-    at every call and not the run's.
+    R = I + TC + dimension-wise KL, active units, log det Cov[q(z)] and KSD². MMD² is left out: it
+    takes longer than the rest together. I and what follows from it are limited by log N, N the
+    number of images. The noise is the same at every call and not the run's.
     """
     x = split.items(spread(len(split), CODES).to(split.x.device))
     generator = torch.Generator(x.device).manual_seed(seed_of(0, "codes"))
     q = state.model.posterior(x)
     noise = torch.empty_like(q.mean).normal_(generator=generator)
-    parts = estimators.surgery(q, q.mean + q.stddev * noise)
+    z = q.mean + q.stddev * noise
+    parts = estimators.surgery(q, z)
     values = {
         "rate": parts.rate.mean(),
         "mutual_information": parts.information.mean(),
@@ -307,6 +309,12 @@ def describe_codes(state: State, split: Split) -> dict[str, float]:
         "active_units": estimators.active_units(q.mean, 0.01),
         "active_units_05": estimators.active_units(q.mean, 0.05),
     }
+    volume = estimators.log_det_cov(z)[0]
+    if volume.isfinite():
+        values["log_det_cov_test"] = volume
+    if len(z) > 2:
+        ksd2, _ = estimators.ksd2_error(z, math.sqrt(z.shape[1]))
+        values["ksd2"] = volume.new_tensor(ksd2)
     return to_floats(values)
 
 

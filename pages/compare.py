@@ -26,11 +26,6 @@ EXPORTS = {
     "LaTeX": (tables.to_latex, "tex"),
     "Markdown": (tables.to_markdown, "md"),
 }
-MARKS = (
-    "★ best of its column · ⊤ as high as its estimator can get · * the run was trained on since · "
-    "± standard error, [ ] 95 % interval; nats are per item"
-)
-
 root = runs.default_root()
 state.settle("compare")
 
@@ -48,7 +43,7 @@ def figure(drawn: object, name: str, title: str, alt: str) -> None:
     """A figure, and a button that saves it as a page of its own."""
     picture = st.session_state.get("compare.picture") or "svg"
     st.plotly_chart(drawn, key=name, config=figures.camera(name, picture), alt=alt)
-    save("HTML", lambda: figures.html(drawn, name, title), f"{name}.html")
+    save("HTML", lambda: figures.html(drawn, name, title, picture), f"{name}.html")
 
 
 def save(label: str, content: object, name: str) -> None:
@@ -95,6 +90,7 @@ if not ids:
 chosen = [runs.Run(root / id) for id in ids]
 compared = comparison.entries(chosen)
 busy = bool(evaluations.bars(compared))
+resting = evaluations.resting(compared)
 following = busy and st.session_state.get("compare.follow", True)
 
 
@@ -102,9 +98,10 @@ following = busy and st.session_state.get("compare.follow", True)
 def progress() -> None:
     """How far the runs are that train, wait or are evaluated.
 
-    The page runs again after that, and where another viewer or the shell has begun it.
+    The page runs again as one ends, and where another viewer or the shell has begun it.
     """
-    if evaluations.progress(comparison.entries(chosen)) != busy:
+    now = comparison.entries(chosen)
+    if evaluations.progress(now) != busy or evaluations.resting(now) != resting:
         st.rerun()
 
 
@@ -116,7 +113,7 @@ def metrics() -> None:
     table = everything.without(st.session_state.get(LEFT_OUT, ()))
     grid.show(table, [entry.look for entry in compared], key="table")
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(MARKS)
+        st.caption(f"{grid.BEST}best of its column · {tables.MARKS}")
         with st.popover("Columns", type="tertiary"):
             titles = {column.name: column.head for column in everything.columns}
             st.pills(
@@ -129,6 +126,11 @@ def metrics() -> None:
             )
         for name, (write, ending) in EXPORTS.items():
             save(name, write(table), f"comparison.{ending}")
+    if scores.kernels_differ(compared, table):
+        st.caption(
+            "The runs differ in d, and kernels are wider where d is larger: their MMD² and Stein "
+            "discrepancies do not compare."
+        )
     if notes := table.notes():
         with st.expander("What the numbers leave out", type="compact"):
             for titles, names, note in notes:
@@ -224,7 +226,7 @@ if shared := " · ".join(f"{name} {fact}" for name, fact in scores.common(compar
 if differing := scores.disagreements(compared):
     st.warning(
         f"The runs differ in {' and '.join(differing)}: their distortions and likelihoods do not "
-        "compare.",
+        "compare, and none is marked as the best.",
         icon=":material/balance:",
     )
 metrics()
@@ -232,7 +234,12 @@ st.markdown("#### Where the encoders put the same items")
 planes.show(compared, key="planes")
 save(
     "HTML",
-    lambda: figures.html(figures.codes(comparison.clouds(compared)), "codes", "Latent planes"),
+    lambda: figures.html(
+        figures.codes(comparison.clouds(compared)),
+        "codes",
+        "Latent planes",
+        st.session_state.get("compare.picture") or "svg",
+    ),
     "codes.html",
 )
 st.markdown("#### Over time")

@@ -144,8 +144,13 @@ def news(line: state.Summary) -> str:
     """The newest test values, or why there will be no more."""
     if line.state == "failed":
         return words.plain(words.short(str(line.status["error"]), 150))
-    values = state.last_test(line.run).items()
-    return words.plain(" · ".join(f"{name} {words.number(value)}" for name, value in values))
+    said = state.about(line.run).get("quantities", {})
+    values = (
+        f"{words.symbol(said.get(name, {}).get('label', name.replace('_', ' ')))} "
+        f"{words.number(value)}"
+        for name, value in state.last_test(line.run).items()
+    )
+    return words.plain(" · ".join(values))
 
 
 def compare(ids: list[str]) -> None:

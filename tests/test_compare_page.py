@@ -224,7 +224,21 @@ def test_runs_are_evaluated_by_the_metrics_chosen(evaluable):
         assert [METRICS[n].cost for n in run.evaluating["names"]] == ["cheap", "dear", "medium"]
     bars = opened(*evaluable).get("progress")  # after a reload
     assert len(bars) == 2
-    assert all("waits to be evaluated" in bar.proto.text for bar in bars)
+    first, second = (bar.proto.text.replace("\\", "") for bar in bars)
+    assert "to be evaluated, waits for a worker" in first
+    assert "to be evaluated, waits for 1 before it" in second
+
+
+def test_what_waits_names_the_run_that_it_waits_for(evaluable, root):
+    trained(root, VAE(), "running", label="long one")
+    queued = trained(root, VAE(), "stopped", label="next")
+    dispatch.enqueue(queued)
+    drawn(opened(*evaluable).button(key="evaluate").click().run())
+    bars = opened(*evaluable, queued).get("progress")
+    said = [bar.proto.text.replace("\\", "").rstrip("]") for bar in bars]
+    assert said[0].endswith("to be evaluated, waits for long one and 1 more")
+    assert said[1].endswith("to be evaluated, waits for long one and 2 more")
+    assert said[2].endswith("waits for long one")
 
 
 def test_an_evaluation_says_how_far_it_is_and_can_be_cancelled(evaluable):
@@ -248,6 +262,7 @@ def test_why_an_evaluation_failed_is_said(evaluable):
 def test_a_run_that_trains_is_not_evaluated(root):
     page = opened(trained(root, VAE(), "running"))
     assert page.button(key="evaluate").disabled
+    assert page.button(key="evaluate").label == "Evaluate"
 
 
 def test_a_run_without_a_checkpoint_says_so(made):

@@ -205,10 +205,54 @@ def test_the_table_holds_what_was_measured_and_what_was_logged_last(make):
     assert "logged_codes:mutual_information" not in columns
 
 
+def test_what_does_not_compare_is_not_judged(make):
+    likelihood = {"likelihood": "gaussian"}
+    runs_ = [make(VAE()), make(VAE(), model=likelihood), make(VAE(), model={"latent_dim": 5})]
+    for run in runs_:
+        found = {name: measured(1.0) for name in ("elbo", "mmd2_imq", "probe_knn")}
+        run.save_evaluation(found)
+        run.log(codes_row(50, ksd2=0.5))
+    a, b, c = comparison.entries(runs_)
+
+    def better(*compared):
+        return {column.name: column.better for column in scores.table(compared).columns}
+
+    judged = better(a, a)
+    assert judged["elbo"] == judged["probe_knn"] == "higher"
+    assert judged["mmd2_imq"] == judged["logged_codes:ksd2"] == "zero"
+    assert judged["logged_distortion"] == "lower"
+    judged = better(a, b)
+    assert judged["elbo"] is judged["logged_distortion"] is None
+    assert judged["mmd2_imq"] == "zero"
+    judged = better(a, c)
+    assert judged["elbo"] == judged["probe_knn"] == "higher"
+    assert judged["mmd2_imq"] is judged["logged_codes:ksd2"] is None
+    [d] = comparison.entries([make(VAE(), data={"name": "mnist"})])
+    assert set(better(a, d).values()) == {None}
+    shown = scores.table([a, c])
+    assert scores.kernels_differ([a, c], shown)
+    assert not scores.kernels_differ([a, c], shown.without(["mmd2_imq", "logged_codes:ksd2"]))
+    assert not scores.kernels_differ([a, b], scores.table([a, b]))
+
+
+def test_logged_information_is_known_to_be_capped_by_the_number_of_codes(make):
+    run = make(VAE())
+    run.event("started", 0, about=fakes.about() | {"codes": 100})
+    run.log(codes_row(50, mutual_information=4.6, marginal_kl=0.5))
+    table = scores.table(comparison.entries([run]))
+    columns = {column.name: column for column in table.columns}
+    [row] = table.rows
+    assert row.cell(columns["logged_codes:mutual_information"]).cap == pytest.approx(np.log(100))
+    assert str(row.cell(columns["logged_codes:mutual_information"])).endswith("⊤")
+    assert row.cell(columns["logged_codes:marginal_kl"]).cap is None
+
+
 def test_facts_that_all_runs_share_are_said_once(make):
     pair = comparison.entries([make(VAE(), training={"seed": 1}), make(BetaVAE())])
     shared, table = scores.common(pair), scores.table(pair)
     assert shared["Data"] == "digits"
+    assert table.shared == shared
+    assert [row.id for row in table.rows] == [entry.run.id for entry in pair]
     assert table.facts == ["Objective", "Seed"]
     assert [row.facts["Seed"] for row in table.rows] == ["1", "0"]
     assert scores.common(pair[:1]) == {}

@@ -63,6 +63,21 @@ def test_infonce_is_capped_by_the_size_of_its_groups_also_for_a_perfect_critic(c
 
 
 @pytest.mark.parametrize("name", TERMS)
+def test_a_report_scores_a_bounded_number_of_pairs_at_once(name):
+    oracle, seen = GaussianPair(0.7, 2), []
+    optimal = optimal_critic(oracle)
+
+    def critic(x, z):
+        scores = optimal(x, z)
+        seen.append(scores.numel())
+        return scores
+
+    critics.report(TERMS[name], critic, drawn(coded(oracle, 3000)), 512)
+    assert sum(seen) >= 3000 * min(critics.SHIFTS, 512)
+    assert max(seen) <= critics.BLOCK * critics.SHIFTS
+
+
+@pytest.mark.parametrize("name", TERMS)
 def test_a_fresh_critic_finds_most_of_the_information_and_no_more(name):
     oracle = GaussianPair(0.8, 1)
     fitted = critics.fit(

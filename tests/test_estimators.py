@@ -15,7 +15,7 @@ from infovae_core.estimators import (
     mmd2_errors,
     mutual_information,
     surgery,
-    u_statistic,
+    u_statistics,
     variance_error,
 )
 from infovae_core.intervals import Z
@@ -97,7 +97,11 @@ def test_blocks_do_not_change_what_is_summed_over_pairs(block):
     densities = q.log_prob(z[:, None])
     others = densities.masked_fill(torch.eye(20, dtype=torch.bool), -math.inf).logsumexp(1)
     upper = densities.diagonal() - others + math.log(19)
-    torch.testing.assert_close(surgery(q, z, block).upper, upper)
+    found = surgery(q, z, block)
+    torch.testing.assert_close(found.upper, upper)
+    units = (diagonal_normal(q.mean[:, j : j + 1], q.stddev[:, j : j + 1]) for j in range(3))
+    alone = [surgery(unit, z[:, j : j + 1]).missing for j, unit in enumerate(units)]
+    torch.testing.assert_close(found.units_missing, sum(alone))
 
 
 def test_aggregated_density_stays_exact_for_narrow_posteriors_in_single_precision():
@@ -164,7 +168,7 @@ class Largest(TorchDispatchMode):
 ALL_PAIRS = {
     "surgery": lambda q, z: surgery(q, z),
     "mutual_information": mutual_information,
-    "mmd2": lambda q, z: dict(mmd2_errors(z, q.mean)),
+    "mmd2": lambda q, z: mmd2_errors(z, q.mean),
     "ksd2": lambda q, z: ksd2_error(z, 1.0),
 }
 
@@ -181,13 +185,22 @@ def test_pairs_are_never_in_memory_all_at_once(name):
 # Discrepancies with errors
 
 
-@pytest.mark.parametrize("block", [1, 7, 1000])
-def test_a_u_statistic_is_the_mean_over_pairs_whatever_the_blocks(block):
-    h = torch.randn(30, 30)
-    h = h + h.T
-    off = ~torch.eye(30, dtype=torch.bool)
-    value, _ = u_statistic(lambda part: h[part].clone(), 30, block)
-    assert value == pytest.approx(h[off].mean().item())
+@pytest.mark.parametrize("block", [1, 7, 30, 1000])
+def test_u_statistics_are_means_over_pairs_with_their_errors_whatever_the_tiles(block):
+    n, done = 30, []
+    matrices = torch.randn(2, n, n) + torch.tensor([0.5, -2.0])[:, None, None]
+    matrices = (matrices + matrices.mT) / 2
+    off = ~torch.eye(n, dtype=torch.bool)
+    found = u_statistics(lambda i, j: (h[i, j].clone() for h in matrices), n, block, done.append)
+    for (value, error), h in zip(found, matrices, strict=True):
+        assert value == pytest.approx(h[off].mean().item())
+        rows = (h.sum(1) - h.diagonal()) / (n - 1)
+        whole = h[off].var(correction=0)
+        single = ((rows.var() * (n - 1) - whole) / (n - 2)).clamp_min(0)
+        variance = (4 * (n - 2) * single + 2 * whole) / (n * (n - 1))
+        assert error == pytest.approx(variance.sqrt().item())
+    assert done == sorted(done)
+    assert done[-1] == pytest.approx(1)
 
 
 def test_ksd2_with_error_is_ksd2():
@@ -198,7 +211,7 @@ def test_ksd2_with_error_is_ksd2():
 def test_mmd2_with_error_is_mmd2_and_its_closed_form():
     mean, variance = torch.tensor([0.5, 0.0]), torch.tensor([0.5, 1.5])
     z, prior = mean + variance.sqrt() * torch.randn(800, 2), torch.randn(800, 2)
-    found = dict(mmd2_errors(z, prior))
+    found = mmd2_errors(z, prior)
     assert set(found) == set(KERNELS)
     for kernel, (value, error) in found.items():
         assert value == pytest.approx(mmd2(z, prior, kernel).item(), abs=error)
@@ -244,7 +257,7 @@ def test_intervals_of_mmd2_and_ksd2_hold_the_truth_near_and_far_from_the_prior(s
 
     def once():
         z, prior = mean + torch.randn(100, 2), torch.randn(100, 2)
-        return held([*dict(mmd2_errors(z, prior)).values(), ksd2_error(z, h)], truths)
+        return held([*mmd2_errors(z, prior).values(), ksd2_error(z, h)], truths)
 
     share = torch.stack([once() for _ in range(150)]).double().mean(0)
     assert all(share > 0.88), share

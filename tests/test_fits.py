@@ -131,7 +131,9 @@ def model_of(app):
 
 
 def said(app):
-    return [part.value for part in (*app.markdown, *app.caption)]
+    """All text, without what keeps Markdown from reading more into it."""
+    parts = (*app.markdown, *app.caption)
+    return [part.value.replace("\\", "").replace("\u2060", "") for part in parts]
 
 
 def test_the_form_offers_what_fits_and_says_why_the_rest_does_not():

@@ -121,6 +121,8 @@ def test_every_metric_of_the_exact_encoder_is_the_closed_form(oracle, quick):
     assert found["log_likelihood_is"].value == pytest.approx(log_px)  # of these very images
     assert found["log_likelihood_ais"].value == pytest.approx(log_px, abs=0.2)
     assert found["active_units"].value == found["active_units_05"].value == 2
+    assert found["active_units"].cap is None  # all units may be active: no limit of the estimator
+    assert found["active_units"].settings["units"] == 2
     for name in ("mine", "donsker_varadhan", "f_dual", "info_nce"):
         value, error = found[name].value, found[name].error
         assert 0.7 * oracle.information < value < oracle.information + 4 * error, name
@@ -176,6 +178,26 @@ def test_intervals_hold_the_truth_also_where_log_n_binds(n):
             held[name] += found[name].low <= truth <= found[name].high
             assert "log N" in found[name].note
     assert oracle.information > math.log(n)
+    assert all(count / 60 >= 0.9 for count in held.values()), held
+
+
+@pytest.mark.parametrize("alike", [False, True])
+@pytest.mark.parametrize("n", [20, 60])
+def test_intervals_hold_the_truth_also_where_n_is_small_for_a_single_unit(alike, n):
+    """Two units that say the same share their bias, so that the total correlation is too small."""
+    oracle = ProbabilisticPCA(scales=(3.0, 2.0), sigma=0.05)
+    if alike:
+        with torch.no_grad():
+            oracle.model.encoder.weight[1] = oracle.model.encoder.weight[0]
+            oracle.model.encoder.bias[3] = oracle.model.encoder.bias[2]
+    names = ("total_correlation", "dimensionwise_kl")
+    held = dict.fromkeys(names, 0)
+    for seed in range(60):
+        found = measured(oracle.model, dataset(oracle, 2, n), *names, seed=seed)
+        for name in names:
+            truth = getattr(oracle.encoder, name)
+            held[name] += found[name].low <= truth + 1e-9 and truth - 1e-9 <= found[name].high
+        assert "too few for the density of each unit" in found["dimensionwise_kl"].note
     assert all(count / 60 >= 0.9 for count in held.values()), held
 
 
@@ -318,6 +340,47 @@ def test_every_metric_can_be_had_of_a_pixelcnn(quick, monkeypatch):
     is_, ais = (found[name] for name in likelihoods)
     assert is_.value == pytest.approx(ais.value, abs=4 * (is_.error + ais.error))
     assert found["class_mismatch"].value is not None
+
+
+def test_a_density_says_how_it_compares_with_fewer_grey_levels(oracle, quick):
+    found = measured(oracle.model, dataset(oracle, 20, 20), "bits_per_dim")
+    assert "Subtract" not in found["bits_per_dim"].note
+    config = RunConfig.model_validate(
+        {"data": {"limit": 60}, "model": {"widths": [8], "likelihood": "gaussian"}}
+    )
+    digits = load(config.data)  # of 17 grey levels
+    model = training.init(config, digits).model
+    note = measured(model, digits, "bits_per_dim")["bits_per_dim"].note
+    assert "Subtract log₂ (255/16) = 3.99 for the 17 levels" in note
+
+
+def test_annealing_that_rests_on_few_chains_says_so(oracle, quick, monkeypatch):
+    data = dataset(oracle, 20, 40)
+    monkeypatch.setattr(likelihood, "ANNEALED", 6)
+    monkeypatch.setattr(likelihood, "TEMPERATURES", 200)
+    sound = measured(oracle.model, data, "log_likelihood_ais")["log_likelihood_ais"]
+    assert (sound.note, sound.settings["effective_chains"] > 8) == ("", True)
+    monkeypatch.setattr(likelihood, "TEMPERATURES", 2)
+    poor = measured(oracle.model, data, "log_likelihood_ais")["log_likelihood_ais"]
+    assert "of 16 chains: log p(x) may be above" in poor.note
+    assert poor.value < sound.value
+
+
+def test_settings_say_what_made_a_number(oracle, quick):
+    made = {
+        "mine": {"steps", "batch", "learning_rate", "moving", "shifts", "widths", "best_step"},
+        "info_nce": {"steps", "batch", "learning_rate", "group", "widths", "best_step"},
+        "log_likelihood_is": {"samples", "images", "samples_of_all", "effective_samples"},
+        "log_likelihood_ais": {"temperatures", "chains", "leapfrog_steps", "samples_of_all"},
+        "probe_knn": {"codes", "neighbours", "training_codes"},
+        "probe_mlp": {"codes", "widths", "epochs"},
+        "svc_error_100": {"codes", "labels", "C", "repeats", "validation", "gamma"},
+        "class_mismatch": {"classifier", "accuracy_of_classifier", "shares"},
+        "ksd2": {"bandwidth", "codes"},
+    }
+    found = measured(oracle.model, dataset(oracle, 200, 60), *made)
+    for name, settings in made.items():
+        assert settings <= found[name].settings.keys(), name
 
 
 @pytest.mark.parametrize("count", [2, 12, 120])

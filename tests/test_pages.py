@@ -16,6 +16,7 @@ from infovae_core import dispatch, runs, worker
 from infovae_core.config import Knobs, RunConfig
 from infovae_core.objectives import OBJECTIVES, BetaVAE, InfoVAE
 from infovae_core.presets import PRESETS
+from tests import fakes
 
 ROOT = Path(__file__).parent.parent
 TRAIN, RUNS, INFORMATION, TRAVERSE = (
@@ -372,9 +373,13 @@ def test_a_line_says_what_a_run_is_and_how_far_it_got(root):
     for value in (3.0, 2.0):
         run.log({"step": 1, "epoch": 1, "seconds": 1, "split": "test", "values": {"total": value}})
     run.log({"step": 2, "epoch": 1, "seconds": 1, "split": "train", "values": {"total": 99.0}})
+    values = {"total": 4.0, "distortion": 3.0, "rate": 1.0, "mmd": 0.5, "odd_name": 7.0}
+    run.log({"step": 3, "epoch": 1, "seconds": 1, "split": "test", "values": values})
     said = texts(opened(RUNS))
-    for part in ("stopped", "InfoVAE α 0.5, λ 20", "mnist", "3 min ago", "1.5 of 20", "total 2"):
+    for part in ("stopped", "InfoVAE α 0.5, λ 20", "mnist", "3 min ago", "1.5 of 20", "total 4"):
         assert part in said
+    run.event("started", 0, about=fakes.about())  # where the quantities have names
+    assert "loss 4 · D 3 · R 1 · MMD² 0.5 · odd name 7" in texts(opened(RUNS))
     assert palette.OBJECTIVES["InfoVAE"] in said
 
 

@@ -6,8 +6,11 @@ import re
 
 import pytest
 
-from dashboard import tables
+from dashboard import tables, words
 from dashboard.tables import Cell, Column, Row, Table
+from infovae_core.metrics import METRICS
+from infovae_core.objectives import OBJECTIVES
+from infovae_core.terms import BOUNDED, MMD, Jensen, MarginalKL, Rate, Stein
 
 NAN = float("nan")
 
@@ -36,6 +39,25 @@ def column_of(values, better):
 )
 def test_the_best_of_a_column(better, values, best):
     table, column = column_of(values, better)
+    assert table.best(column) == best
+
+
+@pytest.mark.parametrize(
+    ("better", "cells", "best"),
+    [
+        # What chance may have taken off 0 is as near to it as what it took to the other side.
+        ("zero", [Cell(-0.01, 0.02), Cell(0.015, 0.02), Cell(0.2, 0.02)], {0, 1}),
+        ("zero", [Cell(-0.3, 0.02), Cell(0.1, 0.02)], {1}),
+        ("zero", [Cell(-0.01, 0.02), Cell(0.015, 0.02)], set()),
+        # 8.7 of an estimate whose cap binds is no more than 0 because its interval begins there.
+        ("zero", [Cell(8.7, 0.05, low=0, high=8.8), Cell(2.1, 0.05)], {1}),
+        ("higher", [Cell(9.20, cap=9.21), Cell(9.21, cap=9.21), Cell(5.0, cap=9.21)], {0, 1}),
+        ("higher", [Cell(9.20, cap=9.21), Cell(9.21, cap=9.21)], set()),
+    ],
+)
+def test_the_best_is_not_told_by_chance_nor_by_a_cap(better, cells, best):
+    column = Column("m", "Metric", better=better)
+    table = Table([column], [Row(str(i), {}, {"m": cell}) for i, cell in enumerate(cells)])
     assert table.best(column) == best
 
 
@@ -80,10 +102,20 @@ def table():
         Column("error", "Error from 100 labels", "%", "lower"),
     ]
     rows = [
-        Row(NASTY, {"Objective": "β-VAE β 4", "Seed": "0"}, {"elbo": Cell(-1234.5, error=1.25)}),
-        Row("=cmd()", {"Objective": "VAE"}, {"elbo": Cell(-25.0), "error": Cell(1 / 3, cap=2)}),
+        Row(
+            NASTY,
+            {"Objective": "β-VAE β 4", "Seed": "0"},
+            {"elbo": Cell(-1234.5, error=1.25, note="Grey | levels.", stale=True)},
+            id="20260101-000000-aaaa",
+        ),
+        Row(
+            "=cmd()",
+            {"Objective": "VAE"},
+            {"elbo": Cell(-25.0), "error": Cell(1 / 3, cap=2)},
+            id="20260101-000000-bbbb",
+        ),
     ]
-    return Table(columns, rows)
+    return Table(columns, rows, {"Data": "digits", "d": "2"})
 
 
 def test_csv_keeps_every_digit_and_what_belongs_to_a_value(table):
@@ -99,27 +131,42 @@ def test_csv_keeps_every_digit_and_what_belongs_to_a_value(table):
     assert values["Seed"] == ""
     assert values["Run"] == "'=cmd()"  # a spreadsheet is not to run it
     assert not any(name.endswith(": low") for name in head)
+    assert (values["Run id"], values["Data"], values["d"]) == (
+        "20260101-000000-bbbb",
+        "digits",
+        "2",
+    )
+    values = dict(zip(head, first, strict=True))
+    assert values["Evidence lower bound (nats): note"] == "Grey | levels."
+    assert values["Evidence lower bound (nats): stale"] == "True"
 
 
 def test_markdown_is_a_table_whose_text_stays_text(table):
-    lines = tables.to_markdown(table).splitlines()
+    lines, _, rest = tables.to_markdown(table).partition("\n\n")
+    lines = lines.splitlines()
     cells = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines]
     assert {len(row) for row in cells} == {5}
     assert re.sub(r"\\(.)", r"\1", cells[2][0].strip()) == NASTY
-    assert cells[2][3].strip() == "−1,234.5 ± 1.2"
+    assert cells[2][3].strip() == r"−1,234.5 ± 1.2\*"
     assert cells[3][3].strip() == "**−25.0**"
     assert cells[2][4].strip() == "–"
+    assert r"=cmd(): run 20260101-000000-bbbb" in rest
+    assert "All runs: Data digits, d 2" in rest
+    assert r"Grey \| levels." in rest
 
 
 def test_latex_is_a_booktabs_tabular_whose_text_stays_text(table):
     latex = tables.to_latex(table)
     for command in (r"\begin{tabular}{lllrr}", r"\toprule", r"\midrule", r"\bottomrule"):
         assert command in latex
+    assert "\n% All runs: Data digits, d 2\n" in latex
+    assert "% =cmd(): run 20260101-000000-bbbb\n" in latex
+    assert latex.index("Grey | levels.") < latex.index(r"\begin{tabular}")
     lines = [line for line in latex.splitlines() if line.endswith(r"\\")]
     assert all(len(re.findall(r"(?<!\\)&", line)) == 4 for line in lines)
     assert r"50\% of\_a \& b \{x\} \#1 \$z\$ \textbackslash{}o/" in latex
     assert r"$\beta$ $\lambda$ $\|$" in latex
-    assert r"$-1{,}234.5 \pm 1.2$" in latex
+    assert r"$-1{,}234.5 \pm 1.2^*$" in latex
     assert r"$\mathbf{-25.0}$" in latex
     assert r"Error from 100 labels (\%)" in latex
     assert latex.isascii()
@@ -127,6 +174,33 @@ def test_latex_is_a_booktabs_tabular_whose_text_stays_text(table):
         plain = re.sub(r"\\[{}$]", "", latex)
         assert plain.count(opening) == plain.count(closing)
         assert plain.count("$") % 2 == 0
+
+
+def test_whatever_we_name_is_known_to_latex():
+    named = [*(text for m in METRICS.values() for text in (m.title, m.unit)), tables.MARKS]
+    named += [BOUNDED[bound] for bound in BOUNDED]
+    named += [term.label for term in (Rate, MMD, Stein, Jensen, MarginalKL)]
+    named += [f"{words.objective({'name': name})}" for name in OBJECTIVES]
+    for text in named:
+        written = tables.in_latex(text)
+        assert written.isascii(), written
+        assert written.count("$") % 2 == 0
+    assert tables.in_latex("Î(x; z), χ²") == r"$\hat{I}$(x; z), $\chi$$^2$"
+
+
+@pytest.mark.parametrize(
+    ("label", "symbol"),
+    [
+        ("distortion D", "D"),
+        ("rate R", "R"),
+        ("loss", "loss"),
+        (MMD.label, "MMD²"),
+        (MarginalKL.label, "KLz"),
+        ("Î(x; z)", "Î(x; z)"),
+    ],
+)
+def test_a_quantity_has_a_short_name(label, symbol):
+    assert words.symbol(label) == symbol
 
 
 def test_a_column_left_out_is_left_out_of_what_is_saved(table):

@@ -129,9 +129,9 @@ def test_rows_come_at_step_1_then_regularly_and_test_rows_at_epoch_ends(data):
 def test_rows_of_codes_come_with_the_first_and_last_epoch_and_some_between(data):
     length = training.plan(config(epochs=6), data)
     every = training.codes_every(length, 297, 2)
-    assert every == 2  # of four steps each
+    assert every == 3  # of four steps each
     seen = [(step, split) for step, split, _ in rows(training.train(config(epochs=6), data))]
-    assert [s for s, split in seen if split == "codes"] == [4, 8, 16, 24]
+    assert [s for s, split in seen if split == "codes"] == [4, 12, 24]
 
 
 @pytest.mark.parametrize("epochs", [3, 10**6])
@@ -140,7 +140,7 @@ def test_rows_of_codes_take_a_bounded_share_of_the_work(n, d, epochs):
     for steps_per_epoch in (1, 11, 468):
         length = training.Plan(epochs * steps_per_epoch, steps_per_epoch, epochs, 128)
         every = training.codes_every(length, n, d)
-        work = n * n * (d + 2) / training.PAIRS_PER_STEP
+        work = n * n * (d + 3) / training.PAIRS_PER_STEP
         assert work <= training.CODES_SHARE * every * steps_per_epoch
         assert epochs / every <= 2 * training.CODES_ROWS
 
@@ -156,7 +156,10 @@ def test_a_row_of_codes_takes_the_rate_apart(data):
     assert sum(values[part] for part in parts) == pytest.approx(values["rate"])
     assert values["marginal_kl"] == pytest.approx(values["rate"] - values["mutual_information"])
     assert values["rate"] == pytest.approx(training.evaluate(state, data.test)["rate"], rel=1e-5)
-    measured = dict(evaluate(state.model, data, ["mutual_information", "active_units"]))
+    volume = ["log_det_cov_test", "ksd2"]
+    measured = dict(evaluate(state.model, data, ["mutual_information", "active_units", *volume]))
+    for name in volume:
+        assert values[name] == pytest.approx(measured[name].value, abs=4 * measured[name].error)
     assert values["active_units"] == measured["active_units"].value
     low, high = (getattr(measured["mutual_information"], end) for end in ("low", "high"))
     assert low < values["mutual_information"] < high

@@ -136,10 +136,10 @@ def camera(name: str, format: str) -> dict[str, Any]:
     return {"toImageButtonOptions": picture, "displaylogo": False}
 
 
-def html(figure: go.Figure, name: str, title: str) -> str:
-    """A page of its own, which opens without a network."""
+def html(figure: go.Figure, name: str, title: str, format: str = "svg") -> str:
+    """A page of its own, which opens without a network; its camera saves as `format`."""
     page = go.Figure(figure).update_layout(title=title, margin={"t": 70})
-    text = page.to_html(include_plotlyjs=True, config=camera(name, "svg"))
+    text = page.to_html(include_plotlyjs=True, config=camera(name, format))
     return text.replace("<head>", f"<head><title>{escape(title)}</title>", 1)
 
 

@@ -17,6 +17,7 @@ from infovae_core.metrics import Estimate
 from infovae_core.terms import MutualInformation
 
 LEAST = 50  # images for a critic
+TRAINING = {"steps": 3000, "batch": 256, "learning_rate": 3e-4}
 GROUP = 512  # images among which InfoNCE looks for the right one
 LOWER = "A lower bound: the interval is that of the bound with this critic, and I(x; z) is above."
 
@@ -40,6 +41,7 @@ def critic(
     def seen(x: Tensor, codes: Codes) -> Coded:
         return Coded(x.flatten(1), (codes.q.mean - centre) / width, codes.q.stddev / width)
 
+    training = TRAINING | training
     generator = subject.generator(name)
     fitted = critics.fit(
         term,
@@ -52,7 +54,10 @@ def critic(
     p = seen(held_out, subject.test).draw(generator)
     value, error = critics.report(term, fitted.critic, p, GROUP)
     cap = critics.ceiling(term, len(p.x), GROUP)
-    settings = {"steps": fitted.steps, "widths": list(term.widths)}
+    pairs = {"group": GROUP} if term.bound == "nce" else {"shifts": critics.SHIFTS}
+    settings = training | pairs | {"best_step": fitted.steps, "widths": list(term.widths)}
+    if term.bound == "dv":
+        settings["moving"] = term.moving
     if value > cap:
         return {
             name: absent(

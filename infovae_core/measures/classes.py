@@ -25,7 +25,7 @@ from infovae_core.probes import Labelled
 PRIOR_SAMPLES = 10_000  # images whose classes are counted
 CLASSIFIER, CLASSIFIER_STEPS = (256,), 2000
 LOGISTIC = 20_000  # training codes that are enough for a linear probe
-MLP_PROBE = (1000, 500, 100)
+MLP_PROBE, MLP_EPOCHS = (1000, 500, 100), 20
 REPEATS, VALIDATION, LEAST_VALIDATION = 10, 1000, 100
 STUDENT_9 = 2.262  # 97.5 % of Student's t with 9 degrees of freedom lie below
 
@@ -47,6 +47,7 @@ def samples(subject: Subject, progress: Progress) -> Estimates:
     right = (probes.classify(judge, subject.test_x) == data.test.y.cpu()).double().mean().item()
     counts = np.bincount(probes.classify(judge, drawn(subject)).numpy(), minlength=classes)
     settings = {
+        "classifier": list(CLASSIFIER),
         "accuracy_of_classifier": round(right, 4),
         "shares": (counts / counts.sum()).tolist(),
     }
@@ -93,13 +94,15 @@ def probe_logistic(subject: Subject, progress: Progress) -> Estimates:
     """Accuracy of a linear classifier on codes."""
     known, test = subject.labelled
     known = known.at(spread(len(known.y), LOGISTIC))
-    return accuracy("probe_logistic", known, test, lambda: probes.logistic(known, test.x))
+    classes = partial(probes.logistic, known, test.x)
+    return accuracy("probe_logistic", known, test, classes, penalty=1.0)
 
 
 def probe_knn(subject: Subject, progress: Progress) -> Estimates:
     """Accuracy of the nearest training codes."""
     known, test = subject.labelled
-    return accuracy("probe_knn", known, test, lambda: probes.nearest(known, test.x))
+    classes = partial(probes.nearest, known, test.x)
+    return accuracy("probe_knn", known, test, classes, neighbours=probes.NEIGHBOURS)
 
 
 def probe_mlp(subject: Subject, progress: Progress) -> Estimates:
@@ -108,14 +111,21 @@ def probe_mlp(subject: Subject, progress: Progress) -> Estimates:
 
     def classes() -> Tensor:
         generator, seed = subject.generator("probe"), subject.stream("probe weights")
-        model = probes.network(known, MLP_PROBE, generator, seed, progress=progress)
+        model = probes.network(
+            known, MLP_PROBE, generator, seed, epochs=MLP_EPOCHS, progress=progress
+        )
         return probes.classify(model, test.x)
 
-    return accuracy("probe_mlp", known, test, classes)
+    widths = list(MLP_PROBE)
+    return accuracy("probe_mlp", known, test, classes, widths=widths, epochs=MLP_EPOCHS)
 
 
 def accuracy(
-    name: str, known: Labelled, test: Labelled, classes: Callable[[], Int[Tensor, " n"]]
+    name: str,
+    known: Labelled,
+    test: Labelled,
+    classes: Callable[[], Int[Tensor, " n"]],
+    **settings: object,
 ) -> Estimates:
     """Share of the test codes whose class is right, in per cent."""
     if reason := too_few_classes(known.y):
@@ -124,7 +134,7 @@ def accuracy(
     share = right / n
     low, high = intervals.wilson(right, n)
     error = math.sqrt(share * (1 - share) / n)
-    settings = {"training_codes": len(known.y)}
+    settings = {"codes": "means", "training_codes": len(known.y)} | settings
     return {name: Estimate(100 * share, 100 * error, 100 * low, 100 * high, n=n, settings=settings)}
 
 
@@ -155,7 +165,9 @@ def svc_error(labels: int, subject: Subject, progress: Progress) -> Estimates:
             value + half,
             n=len(test.y),
             settings={
+                "codes": "means",
                 "labels": labels,
+                "C": probes.SOFTNESS,
                 "repeats": REPEATS,
                 "validation": validation,
                 "gamma": float(np.median([repeat.gamma for repeat in repeats])),

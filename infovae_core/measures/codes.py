@@ -18,41 +18,55 @@ from infovae_core.measures.subject import (
 )
 from infovae_core.metrics import Estimate
 
+BINDS = 0.1  # nats that N codes may leave out before an estimate says so
+
 
 def surgery(subject: Subject, progress: Progress) -> Estimates:
     """I(x; z), KL(q(z) ‖ p(z)), total correlation and dimension-wise KL from all pairs.
 
-    Where log N binds, a value is not the truth, but the truth is bounded: the interval of I reaches
-    up to the leave-one-out bound or the rate, whichever is less, and the others' follow.
+    Where N binds, a value is not the truth, but the truth is bounded: the interval of I reaches up
+    to the leave-one-out bound or the rate, whichever is less, and the others' follow. That holds
+    for the information in each unit as well, which log N binds later.
     """
     s = estimators.surgery(*subject.test)
     n = len(s.rate)
-    missing = s.upper - s.information
+    information, tc, kl, units = (
+        of_mean(terms, settings={"codes": n})
+        for terms in (s.information, s.total_correlation, s.marginal_kl, s.dimensionwise_kl)
+    )
     top = min(above(s.upper), above(s.rate))
-    more: dict[str, object] = {"settings": {"codes": n}}
-    if min(missing.mean(), (s.rate - s.information).mean()) > 0.1:
-        more["note"] = (
+    found = {
+        "mutual_information": replace(
+            information, high=max(information.value, top), cap=math.log(n)
+        ),
+        "marginal_kl": of_divergence(kl, low=below(s.marginal_kl - s.missing)),
+        "total_correlation": of_divergence(
+            tc,
+            low=below(s.total_correlation - s.missing),
+            high=min(above(s.total_correlation + s.units_missing), kl.high),
+        ),
+        "dimensionwise_kl": of_divergence(units, low=below(s.dimensionwise_kl - s.units_missing)),
+    }
+    if min(s.missing.mean(), (s.rate - s.information).mean()) > BINDS:
+        note = (
             f"{n} codes are told apart by at most log N = {math.log(n):.2f} nats, which binds "
             "here: the truth is in the interval, not at the value."
         )
-    information = of_mean(s.information, cap=math.log(n), **more)
-    kl, tc = s.marginal_kl, s.total_correlation
-    parts = {
-        "marginal_kl": of_mean(kl, low=below(kl - missing), **more),
-        "total_correlation": of_mean(tc, low=below(tc - missing), **more),
-        "dimensionwise_kl": of_mean(s.dimensionwise_kl, settings={"codes": n}),
-    }
-    return {
-        "mutual_information": replace(information, high=max(information.value, top)),
-        **{name: of_divergence(part) for name, part in parts.items()},
-    }
+        for name in ("mutual_information", "marginal_kl", "total_correlation"):
+            found[name] = replace(found[name], note=note)
+    if min(s.units_missing.mean(), s.dimensionwise_kl.mean()) > BINDS:
+        note = (
+            f"{n} codes are too few for the density of each unit, so narrow are the posteriors: "
+            "the truth is in the interval, not at the value."
+        )
+        found["dimensionwise_kl"] = replace(found["dimensionwise_kl"], note=note)
+    return found
 
 
-def of_divergence(estimate: Estimate) -> Estimate:
-    """With the interval cut at 0, which the truth is not below, though an estimate may be."""
-    value = estimate.value
-    low, high = min(value, max(0.0, estimate.low)), max(0.0, estimate.high)
-    return replace(estimate, low=low, high=high)
+def of_divergence(estimate: Estimate, low: float, high: float | None = None) -> Estimate:
+    """With an interval from `low`, cut at 0: the truth is not below, though an estimate may be."""
+    value, high = estimate.value, estimate.high if high is None else high
+    return replace(estimate, low=min(value, max(0.0, low)), high=max(0.0, value, high))
 
 
 def activity(subject: Subject, progress: Progress) -> Estimates:
@@ -66,9 +80,8 @@ def activity(subject: Subject, progress: Progress) -> Estimates:
             value=float(estimators.active_units(means, threshold)),
             low=float((low >= threshold).sum()),
             high=float((high >= threshold).sum()),
-            cap=float(means.shape[1]),
             n=len(means),
-            settings={"threshold": threshold},
+            settings={"threshold": threshold, "units": means.shape[1]},
         )
 
     return {"active_units": of(0.01), "active_units_05": of(0.05)}
@@ -100,11 +113,12 @@ def discrepancies(subject: Subject, progress: Progress) -> Estimates:
         )
     prior = torch.empty_like(z).normal_(generator=subject.generator("prior codes"))
     bandwidth = math.sqrt(d)
-    found = {}
-    for number, (kernel, pair) in enumerate(estimators.mmd2_errors(z, prior), 1):
-        found[f"mmd2_{kernel}"] = pair, {"kernel": kernel, "codes": n}
-        progress(number / (len(KERNELS) + 1))
-    found["ksd2"] = estimators.ksd2_error(z, bandwidth), {"bandwidth": round(bandwidth, 4)}
+    found = {
+        f"mmd2_{kernel}": (pair, {"kernel": kernel, "codes": n})
+        for kernel, pair in estimators.mmd2_errors(z, prior, progress=progress).items()
+    }
+    settings = {"bandwidth": round(bandwidth, 4), "codes": n}
+    found["ksd2"] = estimators.ksd2_error(z, bandwidth), settings
     return {
         name: Estimate(value, error, *intervals.normal(value, error), n=n, settings=settings)
         for name, ((value, error), settings) in found.items()

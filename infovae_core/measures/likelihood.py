@@ -10,6 +10,7 @@ from infovae_core import estimators, evidence, intervals
 from infovae_core.data import spread
 from infovae_core.measures.subject import (
     BLOCK,
+    ROUGH_SAMPLES,
     Estimates,
     Progress,
     Subject,
@@ -22,6 +23,8 @@ from infovae_core.metrics import Estimate
 DRAWS = 8  # of z per image for the ELBO
 SAMPLES, SAMPLED = 5000, 256  # importance samples of each of so many images
 TEMPERATURES, ANNEALED = 300, 32
+TOP = 255  # the highest of 256 levels
+FEW = 4  # of the chains must count as one at least
 
 
 @torch.no_grad()
@@ -54,7 +57,12 @@ def importance(subject: Subject, progress: Progress) -> Estimates:
     generator = subject.generator("importance")
     fine = evidence.importance(subject.model, x[rows], samples, generator, progress)
     effective = fine.effective.median().item()
-    settings = {"samples": samples, "images": len(rows), "effective_samples": round(effective, 1)}
+    settings = {
+        "samples": samples,
+        "images": len(rows),
+        "samples_of_all": ROUGH_SAMPLES,
+        "effective_samples": round(effective, 1),
+    }
     notes = [subject.caveat]
     if effective < samples / 100:
         notes.append(
@@ -74,15 +82,25 @@ def annealing(subject: Subject, progress: Progress) -> Estimates:
     rows = spread(len(x), subject.fewer(ANNEALED, 4)).to(x.device)
     generator = subject.generator("annealing")
     fine = evidence.annealing(subject.model, x[rows], steps, generator=generator, progress=progress)
+    chains, effective = fine.log_weights.shape[1], fine.effective.median().item()
     settings = {
         "temperatures": steps,
-        "chains": fine.log_weights.shape[1],
+        "chains": chains,
+        "leapfrog_steps": evidence.LEAPFROGS,
         "images": len(rows),
+        "samples_of_all": ROUGH_SAMPLES,
         "acceptance": round(fine.acceptance, 3),
         "spread_of_log_weights": round(fine.log_weights.std(1).mean().item(), 2),
+        "effective_chains": round(effective, 1),
     }
+    notes = [subject.caveat]
+    if effective < chains / FEW:
+        notes.append(
+            f"Half of the images rest on the weights of fewer than {effective:.1f} of {chains} "
+            "chains: log p(x) may be above."
+        )
     estimate = corrected(
-        subject.rough_log_px, rows, fine.log_px, settings=settings, note=subject.caveat
+        subject.rough_log_px, rows, fine.log_px, settings=settings, note=joined(notes)
     )
     return {"log_likelihood_ais": estimate}
 
@@ -126,8 +144,12 @@ def bits(subject: Subject, estimate: Estimate) -> Estimate:
         return absent(subject.caveat)
     unit = -math.prod(subject.data.shape) * math.log(2)
     kind, points = subject.model.likelihood.of, subject.data.kind == "points"
-    offset = math.log2(255) if kind == "density" and not points else 0.0
+    offset = math.log2(TOP) if kind == "density" and not points else 0.0
     note = "A density of points, which has no levels." if points else LEVELS[kind]
+    if offset and subject.grey_steps not in (None, TOP):
+        steps = subject.grey_steps
+        note += f" Subtract log₂ ({TOP}/{steps}) = {math.log2(TOP / steps):.2f} for the {steps + 1}"
+        note += " levels that these images have."
     return Estimate(
         value=estimate.value / unit + offset,
         error=estimate.error / -unit,

@@ -24,6 +24,7 @@ Estimates = dict[str, Estimate]
 TRAINED = 60_000  # training images that anything is measured on
 CODES = 10_000  # held-out images of which all pairs are taken
 ROUGH_SAMPLES = 16  # importance samples of every held-out image
+MOST_STEPS = 255  # of grey, in a byte
 BLOCK = 1000  # images that pass through a network at once
 
 GREY = (
@@ -123,6 +124,14 @@ class Subject:
         """Whether every pixel is 0 or 1."""
         x = self.test_x
         return bool(((x == 0) | (x == 1)).all())
+
+    @cached_property
+    def grey_steps(self) -> int | None:
+        """How many equal steps lead from 0 to 1 through all that pixels are; None for too many."""
+        values = self.test_x[:BLOCK].unique()
+        steps = round(1 / values.diff().min().item()) if len(values) > 1 else 0
+        even = (values * steps - (values * steps).round()).abs().max() < 1e-3
+        return steps if 0 < steps <= MOST_STEPS and even else None
 
 
 def absent(note: str) -> Estimate:

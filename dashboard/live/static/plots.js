@@ -172,7 +172,7 @@ export function drawHead(context, plot, marks, theme, cursor) {
   const base = box.top - 8;
   const color = theme.quantity(index);
   const weight = weightAt(marks, name, cursor, plot.weight);
-  const names = versions(sign(name, weight, plot.summed) + label, "(q(z), p(z))");
+  const names = versions(sign(name, weight, plot.summed) + label);
   let left = box.left - LEFT + 2;
   let { right } = box;
   context.textBaseline = "alphabetic";
@@ -217,9 +217,9 @@ function readings(context, lines, cursor, room) {
   return taken < room ? exact : written(2);
 }
 
-/** A label at full length, without its `dispensable` end, set tightly, and cut more and more. */
-function versions(label, dispensable) {
-  const brief = label.endsWith(dispensable) ? label.slice(0, -dispensable.length) : label;
+/** A label at full length, with its short name, set tightly, and cut more and more. */
+function versions(label) {
+  const brief = label.replace("KL(q(z) ‖ p(z))", "KLz").replace(/\(q\(z\), p\(z\)\)$/, "");
   const tight = brief.replace(/^([=+−]) /, "$1").replace(" × ", " ");
   const cuts = Array.from({ length: tight.length }, (_, i) => `${tight.slice(0, -1 - i)}…`);
   return [label, brief, tight, ...cuts];
