@@ -64,7 +64,7 @@ SYMBOLS = {  # that pdflatex does not know as they are
 }
 MARKS = (
     "⊤ as high as its estimator can get · * the run was trained on since · ± standard error, "
-    "[ ] 95 % interval; nats are per image"
+    "[ ] 95 % interval; nats are per item"
 )
 SIGNS = {"−": "-", "±": r"\pm", "⊤": r"\top", "*": r"^*"}
 
