@@ -3,6 +3,7 @@
 import { decodeRemotely } from "../live/decoder.js";
 import { coordinate } from "../live/format.js";
 import { write } from "../live/strip.js";
+import { pixels } from "../live/surface.js";
 import { paint } from "./pictures.js";
 
 const PAUSE = 120; // ms without a move after which the server is asked for what is not known here
@@ -77,7 +78,7 @@ export class Decoded {
   #size() {
     const { width, height } = this.canvas;
     const { clientWidth, clientHeight } = this.stage;
-    const ratio = window.devicePixelRatio || 1;
+    const ratio = pixels(this.stage);
     const most = Math.min(clientWidth / width, clientHeight / height) * ratio;
     const scale = (most >= 3 ? Math.floor(most) : most) / ratio;
     this.canvas.style.width = `${width * scale}px`;
