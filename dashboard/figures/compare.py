@@ -139,7 +139,9 @@ def camera(name: str, format: str) -> dict[str, Any]:
 
 def enlarge(figure: go.Figure) -> None:
     """Type and lines that are read from the last row of a lecture hall."""
-    figure.update_layout(height=TALL, font_size=TYPE, legend_font_size=TYPE, margin={"l": 90, "b": 80})
+    figure.update_layout(
+        height=TALL, font_size=TYPE, legend_font_size=TYPE, margin={"l": 90, "b": 80}
+    )
     for axes in (figure.update_xaxes, figure.update_yaxes):
         axes(tickfont_size=TYPE, title_font_size=TYPE)
     figure.update_annotations(font_size=TYPE)
