@@ -42,7 +42,7 @@ SHOWN = (
 FOREVER = "public, max-age=31536000, immutable"
 STATIC = {
     name: Path(__file__).parent / name / "static"
-    for name in ("live", "family", "latent", "planes", "study", "traverse", "units")
+    for name in ("live", "family", "latent", "planes", "present", "study", "traverse", "units")
 }
 MEDIA = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import forms, live, state  # noqa: F401  # what pages need, before the freeze
+from dashboard import forms, live, present, state  # noqa: F401  # what pages need, before the freeze
 from infovae_core import worker  # noqa: F401
 
 HERE = Path(__file__).parent
@@ -23,7 +23,7 @@ st.set_page_config(
 state.settle()
 st.logo(HERE / "logo.svg", icon_image=HERE / "mark.svg", size="large")
 st.html(COMPACT)
-st.navigation(
+page = st.navigation(
     [
         st.Page(
             state.TRAIN,
@@ -64,4 +64,6 @@ st.navigation(
         ),
     ],
     position="top",
-).run()
+)
+present.toggle(page.url_path)
+page.run()

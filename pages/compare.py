@@ -9,6 +9,7 @@ from dashboard import (
     experiments,
     grid,
     planes,
+    present,
     scores,
     state,
     tables,
@@ -42,6 +43,8 @@ def train(configs: list[RunConfig]) -> None:
 def figure(drawn: object, name: str, title: str, alt: str) -> None:
     """A figure, and a button that saves it as a page of its own."""
     picture = st.session_state.get("compare.picture") or "svg"
+    if present.asked():
+        figures.enlarge(drawn)
     st.plotly_chart(drawn, key=name, config=figures.camera(name, picture), alt=alt)
     save("HTML", lambda: figures.html(drawn, name, title, picture), f"{name}.html")
 

@@ -35,7 +35,7 @@ def bounds() -> None:
             said |= {name: slide(BoundStudy, name, "bounds") for name in names}
     study = BoundStudy(**said)
     formula.markdown(words.formula(information.formula(study)))
-    st.markdown(
+    explain(
         "Two Gaussian vectors x and z whose mutual information is known, so that estimates can be "
         "judged. Four critics learn from the same fresh pairs, one for each bound; bands are one "
         "standard deviation from batch to batch. **Try** ρ = .99 at D = 20: of 39 nats InfoNCE "
@@ -51,7 +51,7 @@ def points() -> None:
         said = {name: slide(PointStudy, name, "points") for name in ("information", "dimension")}
         study = PointStudy(**said)
         st.markdown(words.formula(information.formula(study)))
-    st.markdown(
+    explain(
         "A linear encoder of known information, and what one reads off N encoded points: the "
         "estimate by which runs are judged. It is a mean over several draws of N points; the band "
         "is one standard deviation. **Try** I = 10: even 10,000 points, log N = 9.2, cannot show "
@@ -59,6 +59,12 @@ def points() -> None:
         help=EMPIRICAL,
     )
     show(study, information.points(study))
+
+
+def explain(text: str, help: str) -> None:
+    """What a part is about; a lecturer says it, and has the plots only."""
+    with st.container(key="words"):
+        st.markdown(text, help=help)
 
 
 def show(study: BoundStudy | PointStudy, view: dict) -> None:
@@ -102,7 +108,7 @@ def units() -> None:
             persist_state="session",
             width="stretch",
         )
-    st.markdown(
+    explain(
         "Each box is a latent unit, placed by how far its mean moves from item to item. A "
         "collapsed unit tells every item the same: its box stands at the left. Move the "
         "threshold, and the count of active units follows. **Try** 20 draws in place of the mean: "

@@ -16,6 +16,7 @@ from dashboard.palette import CLASSES, NEUTRAL
 
 MARKS = 9  # markers along a curve, enough to follow it by
 HEIGHT = 420  # px
+TALL, TYPE = 620, 20  # px of a figure and of its type in a lecture hall
 SUMS = 8  # lines of a constant sum, about
 START = 0.04  # share of the time whose values may lie outside of the picture
 SETTLED = 0.1  # share of a path that may do so
@@ -134,6 +135,17 @@ def camera(name: str, format: str) -> dict[str, Any]:
     """Settings with which plotly's camera saves the figure as `format`, "svg" or "png"."""
     picture = {"format": format, "filename": name, "scale": 1 if format == "svg" else 3}
     return {"toImageButtonOptions": picture, "displaylogo": False}
+
+
+def enlarge(figure: go.Figure) -> None:
+    """Type and lines that are read from the last row of a lecture hall."""
+    figure.update_layout(
+        height=TALL, font_size=TYPE, legend_font_size=TYPE, margin={"l": 90, "b": 80}
+    )
+    for axes in (figure.update_xaxes, figure.update_yaxes):
+        axes(tickfont_size=TYPE, title_font_size=TYPE)
+    figure.update_annotations(font_size=TYPE)
+    figure.update_traces(line_width=4, textfont_size=TYPE, selector={"type": "scatter"})
 
 
 def html(figure: go.Figure, name: str, title: str, format: str = "svg") -> str:

@@ -4,6 +4,7 @@ import { decodeRemotely } from "../live/decoder.js";
 import { coordinate, subscript } from "../live/format.js";
 import { Scatter } from "../live/scatter.js";
 import { write } from "../live/strip.js";
+import { pixels } from "../live/surface.js";
 import { paint } from "./pictures.js";
 
 const VALUES = 2; // of a point that are said: those that are drawn
@@ -104,7 +105,7 @@ export class Decoded {
     }
     const { width, height } = this.canvas;
     const { clientWidth, clientHeight } = this.stage;
-    const ratio = window.devicePixelRatio || 1;
+    const ratio = pixels(this.stage);
     const most = Math.min(clientWidth / width, clientHeight / height) * ratio;
     const scale = (most >= 3 ? Math.floor(most) : most) / ratio;
     this.canvas.style.width = `${width * scale}px`;

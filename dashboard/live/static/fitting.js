@@ -1,7 +1,10 @@
 /** A view as high as the window leaves room for. */
 
+import { enlarged } from "./surface.js";
+
 const LOWEST = 560; // px
 const HIGHEST = 1100;
+const PRESENTED = [200, Infinity]; // the same in a lecture hall, where it is enlarged
 const MARGIN = 16; // px that the view leaves free at the window's bottom
 
 export class Fitting {
@@ -26,9 +29,11 @@ export class Fitting {
   fit() {
     const scrolled = scroller(this.root)?.scrollTop ?? 0;
     const top = this.root.getBoundingClientRect().top + scrolled;
-    const free = Math.round(window.innerHeight - top - MARGIN);
-    const fitting = this.height ?? Math.min(Math.max(free, LOWEST), HIGHEST);
-    const height = this.root.clientWidth > this.stacked ? `${fitting}px` : "auto";
+    const free = Math.floor((window.innerHeight - top - MARGIN) / enlarged(this.root));
+    const presented = "present" in this.root.dataset;
+    const [lowest, highest] = presented ? PRESENTED : [LOWEST, HIGHEST];
+    const fitting = (!presented && this.height) || Math.min(Math.max(free, lowest), highest);
+    const height = presented || this.root.clientWidth > this.stacked ? `${fitting}px` : "auto";
     if (this.fitted === height) return;
     this.fitted = height;
     this.root.style.setProperty("--height", height);

@@ -5,6 +5,7 @@ export function mounting(View, styles) {
   /** Called on mounting, on new data and on a change of theme. */
   return function mount({ parentElement, data, setStateValue }) {
     const root = parentElement.querySelector(".lab");
+    mirror(root);
     if (!(root.view instanceof View)) {
       root.view?.close(); // that of an older version of these files
       parentElement.adoptedStyleSheets = styles;
@@ -17,6 +18,22 @@ export function mounting(View, styles) {
       if (!root.isConnected) view.close();
     };
   };
+}
+
+const roots = new Set();
+const mark = (root) => root.toggleAttribute("data-present", "present" in document.documentElement.dataset);
+
+new MutationObserver(() => {
+  for (const root of roots) {
+    if (root.isConnected) mark(root);
+    else roots.delete(root);
+  }
+}).observe(document.documentElement, { attributeFilter: ["data-present"] });
+
+/** Say on the root of a view, too, that the page is presented: style sheets see no farther. */
+function mirror(root) {
+  roots.add(root);
+  mark(root);
 }
 
 /** The style sheet at an address that is relative to a module's. */

@@ -39,7 +39,7 @@ export class Surface {
   /** Position of a pointer event on the canvas. */
   locate(event) {
     const box = this.canvas.getBoundingClientRect();
-    return [event.clientX - box.left, event.clientY - box.top];
+    return [event.clientX - box.left, event.clientY - box.top].map((px) => px / enlarged(this.stage));
   }
 
   /** Call `actions[key]` when a key is pressed on the canvas; = counts as +, which needs Shift. */
@@ -81,7 +81,8 @@ export class Surface {
 
   #resize() {
     const { width, height } = this.stage.getBoundingClientRect();
-    [this.width, this.height] = [width, height].map(Math.floor); // a fraction would blur all of it
+    const sizes = [width, height].map((px) => px / enlarged(this.stage));
+    [this.width, this.height] = sizes.map(Math.floor); // a fraction would blur all of it
     for (const layer of this.layers) {
       layer.due = true;
       layer.canvas.style.width = `${this.width}px`;
@@ -94,7 +95,7 @@ export class Surface {
     cancelAnimationFrame(this.frame);
     this.frame = 0;
     if (!this.width || !this.height) return;
-    const ratio = window.devicePixelRatio || 1;
+    const ratio = pixels(this.stage);
     const [width, height] = [this.width, this.height].map((size) => Math.round(size * ratio));
     for (const layer of this.layers) {
       if (!layer.due) continue;
@@ -110,6 +111,12 @@ export class Surface {
     }
   }
 }
+
+/** How many times as large as usual an element is: what pixels of the window are divided by. */
+export const enlarged = (element) => element.currentCSSZoom ?? 1;
+
+/** Pixels of the screen to a pixel of an element. */
+export const pixels = (element) => (window.devicePixelRatio || 1) * enlarged(element);
 
 /** A straight line. */
 export function line(context, x0, y0, x1, y1) {
