@@ -174,7 +174,7 @@ class Reshape(nn.Module):
         self.shape = shape
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.reshape(len(x), *self.shape)
+        return x.reshape(x.shape[0], *self.shape)  # len(x) would fix it in ONNX
 
 
 Builder = Callable[[Shape, Shape, ModelConfig], Pair]
