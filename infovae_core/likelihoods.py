@@ -168,9 +168,8 @@ class LogisticMixture(Likelihood):
         sizes = [1, channels, channels, parts.shape[1] - 1 - 2 * channels]
         logits, centres, log_scales, slopes = parts.split(sizes, 1)
         # Components that start alike would stay alike: they are spread over the range.
-        spread = torch.linspace(
-            -1, 1, self.components + 2, dtype=output.dtype, device=output.device
-        )[1:-1, None, None]
+        like = {"dtype": output.dtype, "device": output.device}
+        spread = torch.linspace(-1, 1, self.components + 2, **like)[1:-1, None, None]
         return distributions.LogisticMixture(
             logits[:, 0], centres + spread, bounded(log_scales), slopes.tanh()
         )

@@ -174,7 +174,7 @@ class Reshape(nn.Module):
         self.shape = shape
 
     def forward(self, x: Tensor) -> Tensor:
-        return x.reshape(-1, *self.shape)  # -1: exported, it takes any number
+        return x.reshape(x.shape[0], *self.shape)  # len(x) would fix it in ONNX
 
 
 Builder = Callable[[Shape, Shape, ModelConfig], Pair]
