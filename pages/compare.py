@@ -163,7 +163,7 @@ def curves() -> None:
             "Over", clocks, default="epoch", key="compare.clock", required=True
         )
         splits = st.segmented_control(
-            "Images",
+            "Split",
             comparison.SPLITS,
             default=comparison.SPLITS,
             selection_mode="multi",
