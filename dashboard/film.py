@@ -7,6 +7,7 @@ with exactly the pictures and times that it is given, whatever the browser can r
 from __future__ import annotations
 
 import io
+import math
 import struct
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -15,7 +16,8 @@ from PIL import Image
 
 MOST = 400  # pictures
 WIDEST = 2000  # px of a picture, each way
-FASTEST = 30.0  # pictures a second
+PIXELS = 400_000_000  # of all pictures together, which are unpacked at once
+SLOWEST, FASTEST = 0.25, 30.0  # pictures a second
 CRF = "18"  # H.264: no loss that one sees
 
 
@@ -28,13 +30,14 @@ def unpack(body: bytes) -> list[Image.Image]:
 
     Raises: FilmError for anything else, and for pictures of different sizes.
     """
-    pictures, at = [], 0
+    pictures, at, room = [], 0, PIXELS
     while at < len(body):
         (length,) = struct.unpack_from("<I", body, at) if at + 4 <= len(body) else (0,)
         data = body[at + 4 : at + 4 + length]
         if not length or len(data) < length or len(pictures) >= MOST:
             raise FilmError(f"a film must have 1 to {MOST} whole pictures; choose fewer")
-        pictures.append(_picture(data))
+        pictures.append(_picture(data, room))
+        room -= math.prod(pictures[-1].size)
         at += 4 + length
     sizes = {picture.size for picture in pictures}
     if len(sizes) != 1:
@@ -42,11 +45,15 @@ def unpack(body: bytes) -> list[Image.Image]:
     return pictures
 
 
-def _picture(data: bytes) -> Image.Image:
+def _picture(data: bytes, room: int) -> Image.Image:
     try:
         picture = Image.open(io.BytesIO(data), formats=("PNG",))
         if max(picture.size) > WIDEST:
             raise FilmError(f"a picture must be at most {WIDEST} px, got {picture.size}")
+        if math.prod(picture.size) > room:
+            raise FilmError(
+                f"a film must have at most {PIXELS:,} pixels in all; choose fewer or less"
+            )
         return picture.convert("RGB")
     except (OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise FilmError("the pictures of a film must be PNG; save them again") from error
@@ -98,7 +105,10 @@ def film(body: bytes, kind: str, rate: float) -> tuple[str, bytes]:
     """
     if kind not in FORMATS:
         raise FilmError(f"a film must be {' or '.join(FORMATS)}, got {kind[:20]!r}; choose one")
-    if not 0 < rate <= FASTEST:
-        raise FilmError(f"a film must have up to {FASTEST:g} pictures a second, got {rate:g}")
+    if not SLOWEST <= rate <= FASTEST:
+        raise FilmError(
+            f"a film must have {SLOWEST:g} to {FASTEST:g} pictures a second, got {rate:g}; choose "
+            "another speed"
+        )
     media, make = FORMATS[kind]
     return media, make(unpack(body), rate)

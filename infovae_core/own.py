@@ -137,7 +137,8 @@ def upload(
     """
     name = re.sub(r"[\x00-\x1f]", "", name.replace("\\", "/").rpartition("/")[2])
     name = name.lstrip(".")[-NAME:] or "upload"
-    digest = hashlib.blake2b(data, digest_size=8).hexdigest()
+    # By the name, too: the same bytes under another name are another file, which runs may name.
+    digest = hashlib.blake2b(name.encode() + b"\0" + data, digest_size=8).hexdigest()
     place = root / FOLDER / f"{slug(Path(name).stem)}-{digest}"
     config = DataConfig(name="files", path=place / name, size=size, grey=grey, root=root)
     if config.path.is_file():
@@ -149,8 +150,6 @@ def upload(
         (trial / name).write_bytes(data)
         # The name and the time of a file are part of its key: what is decoded here is found again.
         load(config.model_copy(update={"path": trial / name}), progress)
-        if place.exists():
-            shutil.rmtree(place)
         os.replace(trial, place)
     except OSError as error:
         raise DataError(

@@ -267,10 +267,10 @@ PRESETS: dict[str, Preset] = {
     "posterior-collapse": Preset(
         title="Posterior collapse, PixelCNN",
         source=f"{ZHAO} and {REZAABAD}: autoregressive decoders on binarised MNIST",
-        note="A decoder that can do without its code: with the ELBO the rate falls to 0, and every "
-        "image has the prior for its posterior. Then choose InfoVAE or InfoMax-VAE. The layout of "
-        "the papers' decoders is not published; this is the gated PixelCNN of van den Oord et al. "
-        "2016.",
+        note="A decoder that can do without its code: with the ELBO the rate falls towards "
+        "0, and images have the prior for their posterior. Then choose InfoVAE or "
+        "InfoMax-VAE. The layout of the papers' decoders is not published; this is the gated "
+        "PixelCNN of van den Oord et al. 2016.",
         settings={
             "data": MNIST | {"binarize": "dynamic"},
             "model": model("pixelcnn", 10, pixel_channels=16, pixel_layers=6),

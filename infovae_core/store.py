@@ -156,5 +156,7 @@ def key_of(base: Path, files: Iterable[Path], **how: Any) -> str:
     digest = hashlib.blake2b(json.dumps([FORMAT, how], sort_keys=True).encode(), digest_size=8)
     for file in files:
         about, name = file.stat(), file.relative_to(base).as_posix()
-        digest.update(f"{name}\0{about.st_size}\0{about.st_mtime_ns}\n".encode())
+        digest.update(
+            f"{name}\0{about.st_size}\0{about.st_mtime_ns}\n".encode(errors="surrogateescape")
+        )
     return digest.hexdigest()

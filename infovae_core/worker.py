@@ -270,14 +270,15 @@ def load_torch() -> None:
 def warm_up(root: Path) -> None:
     """Load all that a run needs and, unless one waits already, do once what it will do."""
     load_torch()
-    from infovae_core import checkpoints, data, snapshots, training
+    from infovae_core import checkpoints, data, decoding, snapshots, training
 
     if tickets(root):
         return
     config = RunConfig()
     images = data.load(config.data, training.resolve_device("auto"))
     report = next(training.train(config, images))
-    snapshots.take(report.state, images)
+    snapshots.pictures(images)
+    decoding.take(report.state.model, images.shape, snapshots.take(report.state, images))
     with tempfile.TemporaryDirectory() as folder:
         checkpoints.save(report.state, Path(folder))
     gc.freeze()  # `free_memory` need not look through torch

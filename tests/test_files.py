@@ -317,6 +317,7 @@ def header(shape, dtype="|u1"):
 
 BAD_FILES = {
     "x.npy": {
+        "arrays within": (header((20,), "(6,5)u1") + X.tobytes(), "one number at each place"),
         "not NumPy's": (b"hello, this is text", "as numpy.save writes it"),
         "empty": (b"", "as numpy.save writes it"),
         "cut off": (npy(X)[:-1], "whole and not empty: 600 bytes for 20 × 6 × 5 values, got 599"),
@@ -408,6 +409,29 @@ def test_entries_that_leave_their_folder_are_refused(name, tmp_path):
     named, _ = formats.pictures(each=6)
     formats.write_zip(tmp_path / "pets.zip", named | {name: named["cat/0.png"]})
     refused(tmp_path / "pets.zip", "must stay in its folder")
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_archives_packed_in_rare_ways_are_refused(packing, tmp_path):
+    named, _ = formats.pictures(each=6)
+    with zipfile.ZipFile(tmp_path / "pets.zip", "w", packing) as archive:
+        for name, content in named.items():
+            archive.writestr(name, content)
+    refused(tmp_path / "pets.zip", "must be stored or deflated")
+
+
+def test_too_many_class_folders_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("infovae_core.files.pictures.CLASSES", 1)
+    named, _ = formats.pictures(each=6)
+    formats.write_folder(tmp_path / "pets", named)
+    refused(tmp_path / "pets", "at most 1 classes, got 2")
+
+
+def test_a_folder_called_by_a_digit_that_is_no_decimal_is_a_class(tmp_path):
+    named, _ = formats.pictures(each=6)
+    named = {name.replace("cat/", "1²/"): content for name, content in named.items()}
+    formats.write_folder(tmp_path / "pets", named)
+    assert data.load(config(tmp_path / "pets")).classes == ("1²", "dog")
 
 
 def test_links_in_an_archive_are_refused(tmp_path):
@@ -524,6 +548,13 @@ def test_an_upload_is_kept_once_it_is_sound(tmp_path):
     assert own.uploads(tmp_path) == [chosen.path]
     other = own.upload(tmp_path, "My set!.npy", npy(X), None, False)
     assert set(own.uploads(tmp_path)) == {chosen.path, other.path}
+
+
+def test_the_same_bytes_under_another_name_leave_the_first_upload(tmp_path):
+    first = own.upload(tmp_path, "set.npy", npy(X), None, False)
+    second = own.upload(tmp_path, "set-.npy", npy(X), None, False)
+    assert set(own.uploads(tmp_path)) == {first.path, second.path}
+    assert len(data.load(first).train) == len(data.load(second).train)
 
 
 @pytest.mark.parametrize(

@@ -87,12 +87,20 @@ def test_sizes_that_h264_does_not_know_are_cut():
         (body([Image.new("RGB", (2100, 8))]), "gif", 5, "at most 2000 px"),
         (body(pictures(1)), "avi", 5, "gif or mp4"),
         (body(pictures(1)), "gif", 0, "a second"),
+        (body(pictures(1)), "gif", 1e-3, "0.25 to 30 pictures a second"),
         (body(pictures(1)), "gif", float("nan"), "a second"),
     ],
 )
 def test_what_makes_no_film_is_said(data, kind, rate, said):
     with pytest.raises(FilmError, match=said):
         film.film(data, kind, rate)
+
+
+def test_pictures_that_are_small_on_the_wire_only_are_refused(monkeypatch):
+    monkeypatch.setattr(film, "PIXELS", 3 * 64 * 48)
+    film.film(body(pictures(3)), "gif", 5)
+    with pytest.raises(FilmError, match="at most 9,216 pixels in all"):
+        film.film(body(pictures(4)), "gif", 5)
 
 
 def test_without_pyav_the_remedy_is_named(monkeypatch):

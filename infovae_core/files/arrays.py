@@ -16,7 +16,7 @@ from PIL import Image
 from infovae_core.catalogue import DataError
 from infovae_core.files import trees
 from infovae_core.files.pictures import fitted
-from infovae_core.files.source import Source, check_sides
+from infovae_core.files.source import CLASSES, Source, check_sides
 
 Named = Mapping[str, np.ndarray]
 
@@ -25,7 +25,6 @@ IMAGES = {"x", "image", "images", "img", "imgs", "data", "pixels"}
 LABELS = {"y", "label", "labels", "target", "targets", "class", "classes"}
 TEST, TRAIN, ASIDE = {"test", "t10k"}, {"train", "training"}, {"val", "valid", "validation"}
 FILLERS = re.compile(r"idx\d?|ubyte|arr|\d+|gz|npy")
-CLASSES = 1000  # that labels may name at most
 SPANS = ((0, 1), (-1, 1), (0, 255), (0, 65535))  # of values that are black and white at the ends
 NAMES = (
     "x and y, or x_train, y_train, x_test and y_test (images and labels, data and targets do too)"
@@ -78,6 +77,11 @@ def read_npy(data: bytes, name: str) -> np.ndarray:
             f"{name} must be an array as numpy.save writes it, got a file that is none ({error}); "
             "save it again"
         ) from error
+    if dtype.subdtype is not None or dtype.names is not None:
+        raise DataError(
+            f"arrays must hold one number at each place, got {dtype} in {name}; save it with "
+            "one dtype, such as uint8"
+        )
     if dtype.hasobject:
         raise DataError(
             f"arrays must hold numbers, got pickled Python objects in {name}, which could run any "

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from infovae_core.catalogue import DataError
-from infovae_core.files.source import Source, check_sides
+from infovae_core.files.source import CLASSES, Source, check_sides
 from infovae_core.files.trees import Tree
 from infovae_core.store import Progress
 
@@ -113,13 +113,18 @@ def labels_of(folders: list[str], title: str) -> tuple[np.ndarray, tuple[str, ..
             f"images must all lie in class folders or all beside each other, got "
             f"{folders.count(''):,} beside {len(classes) - 1} folders in {title}; move them"
         )
+    if len(classes) > CLASSES:
+        raise DataError(
+            f"folders must name at most {CLASSES:,} classes, got {len(classes):,} in {title}; put "
+            "the images into one folder if theirs are no classes"
+        )
     number = {name: i for i, name in enumerate(classes)}
     return np.array([number[folder] for folder in folders]), tuple(classes)
 
 
 def natural(name: str) -> tuple[object, ...]:
     """An order in which class 10 comes after class 9."""
-    return tuple((0, int(p), "") if p.isdigit() else (1, 0, p) for p in re.split(r"(\d+)", name))
+    return tuple((0, int(p), "") if p.isdecimal() else (1, 0, p) for p in re.split(r"(\d+)", name))
 
 
 def read_header(data: bytes, name: str) -> Header:

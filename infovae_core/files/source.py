@@ -11,6 +11,7 @@ from infovae_core.catalogue import DataError
 
 SIDE = 512  # pixels that a side of an image may have at most
 LEAST = 4  # and at least
+CLASSES = 1000  # that items may be of at most
 
 
 @dataclass(frozen=True)

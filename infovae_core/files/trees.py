@@ -14,6 +14,7 @@ from infovae_core.catalogue import DataError
 
 ENTRIES = 300_000  # files
 BYTES = 8 * 2**30  # read from one tree, unpacked
+PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 NOISE = re.compile(r"(^|/)(\.|__MACOSX/|Thumbs\.db$|desktop\.ini$)")  # what systems leave behind
 
 
@@ -96,7 +97,7 @@ class Zip(Tree):
 
 
 def check(entry: zipfile.ZipInfo, title: str) -> None:
-    """Raises: DataError for an entry that would lie outside of the folder it is unpacked to."""
+    """Raises: DataError for an entry that would lie outside of its folder, or is no plain file."""
     name = entry.filename.replace("\\", "/")
     if (
         ".." in PurePosixPath(name).parts
@@ -107,6 +108,11 @@ def check(entry: zipfile.ZipInfo, title: str) -> None:
         raise DataError(
             f"the entries of {title} must stay in its folder, got {entry.orig_filename!r}; pack it "
             "again with relative names"
+        )
+    if entry.compress_type not in PACKED:  # the others do not keep to how much is asked for
+        raise DataError(
+            f"the entries of {title} must be stored or deflated, got {name} packed otherwise; "
+            "pack it again with zip's usual settings"
         )
     if stat.S_ISLNK(entry.external_attr >> 16):
         raise DataError(
