@@ -14,10 +14,12 @@ import streamlit as st
 from pydantic import ValidationError
 
 from dashboard import state
+from dashboard.limits import Busy, Gate
 from infovae_core import dispatch, export, knobs, recipes, report
 from infovae_core.runs import Run, RunError
 
 PATIENCE = 300  # seconds that ONNX may take
+MAKING = Gate(1, "making ONNX for somebody else")
 ONNX = "exports.onnx"  # what was prepared: the run's id and step, and the bytes
 
 
@@ -65,23 +67,35 @@ def _offer_onnx(run: Run, step: int) -> None:
 def onnx(run: Run) -> bytes:
     """Encoder and decoder as ONNX, in a zip file; another process makes them.
 
-    Raises: RunError where that fails.
+    Raises: RunError where that fails, or takes too long, or is being done for somebody else.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-P", "-m", "infovae_core", "export", str(run.path.resolve())]
-        done = subprocess.run(
-            [*command, "--to", "onnx", "--out", folder],
-            capture_output=True,
-            text=True,
-            env=dispatch.environment(),
-            timeout=PATIENCE,
-            check=False,
-        )
-        if done.returncode:
-            said = done.stderr.strip().splitlines()
-            raise RunError(said[-1].removeprefix("error: ") if said else "the export failed")
-        with io.BytesIO() as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-                for path in sorted(Path(folder).glob("*.onnx")):
-                    archive.write(path, path.name)
-            return file.getvalue()
+    try:
+        with MAKING.inside(), tempfile.TemporaryDirectory() as folder:
+            return _made(run, folder)
+    except Busy as error:
+        raise RunError(str(error)) from error
+    except subprocess.TimeoutExpired as error:
+        raise RunError(
+            f"ONNX must be made within {PATIENCE} s, got nothing by then; try again when less "
+            "is going on, or run the export from the shell, which waits"
+        ) from error
+
+
+def _made(run: Run, folder: str) -> bytes:
+    command = [sys.executable, "-P", "-m", "infovae_core", "export", str(run.path.resolve())]
+    done = subprocess.run(
+        [*command, "--to", "onnx", "--out", folder],
+        capture_output=True,
+        text=True,
+        env=dispatch.environment(),
+        timeout=PATIENCE,
+        check=False,
+    )
+    if done.returncode:
+        said = done.stderr.strip().splitlines()
+        raise RunError(said[-1].removeprefix("error: ") if said else "the export failed")
+    with io.BytesIO() as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in sorted(Path(folder).glob("*.onnx")):
+                archive.write(path, path.name)
+        return file.getvalue()

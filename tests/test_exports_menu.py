@@ -50,3 +50,16 @@ def test_the_model_is_offered_once_there_is_one(run):
 def test_why_onnx_failed_is_said(run):
     with pytest.raises(RunError, match="train it first"):
         exports.onnx(run)
+
+
+def test_one_model_at_a_time_is_made_and_who_comes_then_is_told(run):
+    with exports.MAKING.inside(), pytest.raises(RunError, match="try again in a moment"):
+        exports.onnx(run)
+
+
+def test_a_model_that_takes_too_long_is_said_with_what_to_do(run, monkeypatch):
+    monkeypatch.setattr(exports, "PATIENCE", 0.01)
+    with pytest.raises(RunError, match=r"within 0.01 s.* from the shell"):
+        exports.onnx(run)
+    with exports.MAKING.inside():  # it is free again
+        pass

@@ -13,7 +13,7 @@ from infovae_core.data import Dataset, Split
 from infovae_core.recorder import Pulse, Recorder
 from infovae_core.runs import Run
 from tests import fakes
-from tests.test_api import get, unpack
+from tests.asking import get, unpack
 from tests.test_pages import ROOT, drawn, opened, texts
 
 LATENT = ROOT / "pages/latent.py"

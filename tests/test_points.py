@@ -13,7 +13,7 @@ from infovae_core import decoders, decoding, drawings, report, runs, snapshots, 
 from infovae_core.__main__ import main
 from infovae_core.config import RunConfig
 from infovae_core.data import load
-from tests.test_api import unpack
+from tests.asking import unpack
 
 HALF = 2e-2  # what rounding the weights to half precision may change a mean by
 
