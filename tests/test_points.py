@@ -94,7 +94,7 @@ def test_a_run_on_points_is_kept_whole_and_has_a_report(tmp_path):
     assert main(["train", "--runs", str(tmp_path), *pairs, "--model.widths", "16"]) == 0
     (run,) = (runs.Run(path.parent) for path in tmp_path.glob("*/config.json"))
     assert run.state == "finished"
-    header, parts = unpack(gzip.decompress(feed_of(run.id, tmp_path).pictures()))
+    header, parts = unpack(gzip.decompress(feed_of(run.id, tmp_path).pictures()[1]))
     assert np.array_equal(parts["pictures"], run.pictures["pictures"])
     snapshot = run.snapshot(run.snapshot_steps()[-1])
     assert header["span"] == decoders.span(snapshot["originals"])
