@@ -206,8 +206,8 @@ def onnx(run: Run, folder: Path, tell: Tell) -> list[Path]:
         )
         off = difference(path, {takes: {"x": x, "z": z}[takes].numpy()}, expected[name])
         tell(
-            f"checked: {path.name}, loaded again, gives the model's {' and '.join(gives)} for "
-            f"{PROBES} {'images' if takes == 'x' else 'codes'} to {off:.1g} of their size"
+            f"checked: {path.name}, loaded again, is off the model by {off:.0e} of the largest "
+            f"{' or '.join(gives)} on {PROBES} {'images' if takes == 'x' else 'codes'}"
         )
         written.append(path)
     if "decoder" not in expected:
