@@ -18,7 +18,7 @@ from dashboard.packing import BadQuery
 from infovae_core.runs import RunError
 
 FOREVER = "public, max-age=31536000, immutable"
-PATIENCE = 60.0  # seconds in which a body must have come
+PATIENCE = 120.0  # seconds in which a body must have come
 PORTS = {"http": ":80", "https": ":443"}  # that an address need not name
 ASIDE = anyio.CapacityLimiter(16)  # threads for what takes long: news does not wait for one
 
