@@ -102,7 +102,7 @@ ONE_FOR_EACH = ("mean", "std", "points", "draws", "spread", "label", "index", "n
 
 @pytest.mark.parametrize("plane", ["pca", "4,1"])
 def test_of_many_units_fewer_codes_travel_but_every_number_is_of_all(root, monkeypatch, plane):
-    run, _ = kept(root, 5)
+    run, arrays = kept(root, 5)
     header, got = asked(run, f"plane={plane}")
     monkeypatch.setattr(posteriors, "NUMBERS", 100)
     monkeypatch.setattr(feed, "PACKED", Cache(0))
@@ -113,6 +113,11 @@ def test_of_many_units_fewer_codes_travel_but_every_number_is_of_all(root, monke
     for name in got.keys() - set(ONE_FOR_EACH):
         assert np.array_equal(few[name], got[name]), name
     assert set(few["index"]) <= set(got["index"])
+    mean, std, _ = of_split(arrays, 1)
+    edges = np.array(header["width"])[:, None] * np.linspace(-1, 1, posteriors.BARS + 1)
+    below = aggregate.cdf(mean, std, edges)
+    np.testing.assert_allclose(few["marginals"], aggregate.per_cell(below, edges), rtol=1e-4)
+    np.testing.assert_allclose(fewer["gap"], aggregate.marginal_kl(below, edges), rtol=1e-4)
 
 
 @pytest.mark.parametrize("d", [2, 41, 60])
