@@ -162,7 +162,7 @@ def draw(run: runs.Run, step: int) -> None:
             "samples": blobs(random, 100),
         },
     )
-    run.thin_snapshots(20)
+    run.thin_snapshots(20, 10**9)
 
 
 def blobs(random: np.random.Generator, count: int) -> np.ndarray:

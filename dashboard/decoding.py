@@ -14,32 +14,27 @@ import threading
 from contextlib import suppress
 from typing import Any
 
-import anyio
 import numpy as np
 
+from dashboard.limits import Cache, Gate
 from infovae_core import dispatch
 from infovae_core.runs import Run, RunError
 
 IDLE = 120.0  # seconds without a question after which the process goes
 PATIENCE = 60.0  # seconds that an answer may take, the start of the process included
 WAITING = 8  # questions at once; further ones are asked to come again
-KEPT = 64  # answers
-
-
-class Busy(RuntimeError):
-    """Too much is being asked; the same may be asked again soon."""
+ROOM = 64_000_000  # bytes of images kept
 
 
 class Service:
     """The process and its answers."""
 
     def __init__(self) -> None:
-        self.limiter = anyio.CapacityLimiter(WAITING)  # threads that wait for it
-        self._asking, self._keeping = threading.Lock(), threading.Lock()
+        self.gate = Gate(WAITING, "decoding for others")
+        self._asking = threading.Lock()
         self._process: subprocess.Popen | None = None
         self._leaving: threading.Timer | None = None
-        self._waiting = 0
-        self._kept: dict[Any, np.ndarray] = {}
+        self._kept = Cache(ROOM, size=lambda images: images.nbytes)
 
     def decoder(self, run: Run, step: int) -> dict[str, np.ndarray]:
         """The decoder of the checkpoint at `step`, see `infovae_core.decoders`.
@@ -54,15 +49,7 @@ class Service:
         Raises: RunError where they cannot be decoded; Busy.
         """
         key = run.path, step, hashlib.blake2b(z.tobytes(), digest_size=16).digest()
-        with self._keeping:
-            if key in self._kept:
-                return self._kept[key]
-        images = self._ask(run, step, z.tolist())["images"]
-        with self._keeping:
-            while len(self._kept) >= KEPT:
-                del self._kept[next(iter(self._kept))]
-            self._kept[key] = images
-        return images
+        return self._kept.obtain(key, lambda: self._ask(run, step, z.tolist())["images"])
 
     def stop(self) -> None:
         """End the process; the next question starts another."""
@@ -70,16 +57,8 @@ class Service:
             self._end()
 
     def _ask(self, run: Run, step: int, z: list | None) -> dict[str, np.ndarray]:
-        with self._keeping:
-            if self._waiting >= WAITING:
-                raise Busy(f"{WAITING} questions are being answered; ask again in a second")
-            self._waiting += 1
-        try:
-            with self._asking:
-                return self._answer({"run": str(run.path), "step": step, "z": z})
-        finally:
-            with self._keeping:
-                self._waiting -= 1
+        with self.gate.inside(), self._asking:
+            return self._answer({"run": str(run.path), "step": step, "z": z})
 
     def _answer(self, question: dict[str, Any]) -> dict[str, np.ndarray]:
         if self._leaving is not None:

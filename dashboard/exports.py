@@ -10,15 +10,19 @@ import zipfile
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 from pydantic import ValidationError
 
-from dashboard import state
+from dashboard import state, words
+from dashboard.decoding import SERVICE
+from dashboard.limits import Busy, Gate
 from infovae_core import dispatch, export, knobs, recipes, report
 from infovae_core.runs import Run, RunError
 
 PATIENCE = 300  # seconds that ONNX may take
-ONNX = "exports.onnx"  # what was prepared: the run's id and step, and the bytes
+MAKING = Gate(1, "making ONNX for somebody else")
+ONNX = "exports.onnx"  # what was prepared: the run's id and step, the bytes, what was checked
 
 
 def menu(run: Run) -> None:
@@ -32,20 +36,42 @@ def menu(run: Run) -> None:
                 (recipes.python(config), None),
             ):
                 st.code(text, language or "python", height=68 if language else 150, wrap_lines=True)
-        _save("Report (HTML)", lambda: report.html(run), f"{run.id}.html")
+        _save("Report (HTML)", lambda: report.html(run, images), f"{run.id}.html")
         try:
             step = int(export.checkpoint(run).stem)
         except RunError:
             st.caption("The model can be saved once the run has a checkpoint.")
             return
-        _save("Model (safetensors)", lambda: export.safetensors(run), f"{run.id}.safetensors")
+        _save(
+            "Model (safetensors)",
+            lambda: export.safetensors(run),
+            f"{run.id}.safetensors",
+            help="Read again before you get it: every weight is the checkpoint's, bit for bit.",
+        )
         _offer_onnx(run, step)
 
 
-def _save(label: str, content: object, name: str) -> None:
+def _save(label: str, content: object, name: str, help: str | None = None) -> None:
     st.download_button(
-        label, content, name, key=f"export.{name}", on_click="ignore", icon=":material/download:"
+        label,
+        content,
+        name,
+        key=f"export.{name}",
+        on_click="ignore",
+        icon=":material/download:",
+        help=help,
     )
+
+
+def images(run: Run, step: int, z: np.ndarray) -> np.ndarray:
+    """What the run's decoder makes of codes, decoded by the process beside the server.
+
+    Raises: RunError where they cannot be had, or not now.
+    """
+    try:
+        return SERVICE.images(run, step, z)
+    except Busy as error:
+        raise RunError(str(error)) from error
 
 
 def _offer_onnx(run: Run, step: int) -> None:
@@ -53,35 +79,49 @@ def _offer_onnx(run: Run, step: int) -> None:
     made = st.session_state.get(ONNX)
     if made is not None and made[:2] == (run.id, step):
         _save("Model (ONNX, zipped)", made[2], f"{run.id}.onnx.zip")
+        st.caption("  \n".join(words.plain(line) for line in made[3]))
         return
     if st.button("Make ONNX", key="export.onnx", icon=":material/deployed_code:"):
-        with st.spinner("Making encoder and decoder …"):
+        with st.spinner("Making encoder and decoder, and checking them …"):
             zipped = state.attempt(onnx, run)
         if zipped is not None:
-            st.session_state[ONNX] = (run.id, step, zipped)
+            st.session_state[ONNX] = (run.id, step, *zipped)
         st.rerun()
 
 
-def onnx(run: Run) -> bytes:
-    """Encoder and decoder as ONNX, in a zip file; another process makes them.
+def onnx(run: Run) -> tuple[bytes, list[str]]:
+    """Encoder and decoder as ONNX, in a zip file, and what was checked; another process does it.
 
-    Raises: RunError where that fails.
+    Raises: RunError where that fails, or takes too long, or is being done for somebody else.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-P", "-m", "infovae_core", "export", str(run.path.resolve())]
-        done = subprocess.run(
-            [*command, "--to", "onnx", "--out", folder],
-            capture_output=True,
-            text=True,
-            env=dispatch.environment(),
-            timeout=PATIENCE,
-            check=False,
-        )
-        if done.returncode:
-            said = done.stderr.strip().splitlines()
-            raise RunError(said[-1].removeprefix("error: ") if said else "the export failed")
-        with io.BytesIO() as file:
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-                for path in sorted(Path(folder).glob("*.onnx")):
-                    archive.write(path, path.name)
-            return file.getvalue()
+    try:
+        with MAKING.inside(), tempfile.TemporaryDirectory() as folder:
+            return _made(run, folder)
+    except Busy as error:
+        raise RunError(str(error)) from error
+    except subprocess.TimeoutExpired as error:
+        raise RunError(
+            f"ONNX must be made within {PATIENCE} s, got nothing by then; try again when less "
+            "is going on, or run the export from the shell, which waits"
+        ) from error
+
+
+def _made(run: Run, folder: str) -> tuple[bytes, list[str]]:
+    command = [sys.executable, "-P", "-m", "infovae_core", "export", str(run.path.resolve())]
+    done = subprocess.run(
+        [*command, "--to", "onnx", "--out", folder],
+        capture_output=True,
+        text=True,
+        env=dispatch.environment(),
+        timeout=PATIENCE,
+        check=False,
+    )
+    said = done.stderr.strip().splitlines()
+    if done.returncode:
+        raise RunError(said[-1].removeprefix("error: ") if said else "the export failed")
+    told = [line for line in said if line.startswith(export.TOLD)]
+    with io.BytesIO() as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in sorted(Path(folder).glob("*.onnx")):
+                archive.write(path, path.name)
+        return file.getvalue(), told

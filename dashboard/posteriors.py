@@ -37,37 +37,44 @@ ACTIVE = 0.01  # Burda et al. 2016
 SEED = 0
 
 Arrays = dict[str, np.ndarray]
+Measured = tuple[dict[str, Any], Arrays]
 
 
-def pack(step: int, arrays: Mapping[str, np.ndarray], plane: str, split: str) -> bytes:
+def pack(
+    step: int,
+    arrays: Mapping[str, np.ndarray],
+    plane: str,
+    split: str,
+    measured: Measured | None = None,
+) -> bytes:
     """A split's codes, q(z) and the prior on a plane, by unit and by distance; as a snapshot is.
+
+    Every number and density is of all the split's codes, also where not all of them are sent.
 
     Header: axes, reach of the density's grid, count of the split's codes, order of the units by
     their rate, and by unit kl (nats) and gap, KL(q(z_j) ‖ N(0, 1)), and width of its density;
-    numbers of the whole. Arrays, n the codes sent, d the units:
+    numbers of the whole. Arrays, n the codes sent, as many as `NUMBERS` allows, d the units:
     points, draws u16 [n, 2] on the plane, mean and one draw each; spread f32 [n, 3], variances and
     covariance there; mean u16 [n, d], std u8 [n, d] in levels; label, index; density f32 [c, c];
     marginals f32 [d, b]; quantiles f32 [d, k]; rings, chi f32 [r]; norm f32 [n] of the draws;
     covariance f32 [u, u] of the first units in that order; basis f32 [d, 2] of the plane.
+
+    Args:
+        measured: what `measure` finds in this split of these arrays, where it is known.
     """
     mean, std, label, index = codes(arrays, split)
     d = mean.shape[1]
+    said, numbers = measure(arrays, split) if measured is None else measured
     axes, _ = project(mean[:1], arrays.get("plane"), plane)
     basis = arrays["plane"] if axes == "pca" else np.eye(d, dtype=np.float32)[:, axes]
     noise = np.random.default_rng(SEED).standard_normal(mean.shape, np.float32)
-    kl = aggregate.rates(mean, std)
-    order = np.argsort(-kl, kind="stable")
-    covariance = aggregate.covariance(mean, std)
-    told, numbers = whole(mean, std, kl, covariance)
+    drawn = mean + std * noise
     sent = np.linspace(0, len(mean) - 1, min(len(mean), max(1, NUMBERS // d))).astype(int)
-    mean, std, drawn = mean[sent], std[sent], (mean + std * noise)[sent]
-    units, by_unit = marginals(mean, std)
-    place, on_plane = landscape(mean, std, drawn, basis, axes)
-    levels, low, scale = quantise(mean)
-    widths, bottom, ratio = logarithmic(std)
-    header = {"step": step, "split": split, "axes": axes, "count": len(noise), "active": ACTIVE}
-    header |= told | units | place
-    header |= {"order": order.tolist(), "kl": [shorten(float(nats)) for nats in kl]}
+    place, on_plane = landscape(mean, std, drawn, basis, axes, sent)
+    levels, low, scale = quantise(mean[sent])
+    widths, bottom, ratio = logarithmic(std[sent])
+    header = {"step": step, "split": split, "axes": axes, "count": len(mean), "active": ACTIVE}
+    header |= said | place
     header |= {"mean": [low, scale], "std": [bottom, ratio]}
     parts = {
         **on_plane,
@@ -75,13 +82,27 @@ def pack(step: int, arrays: Mapping[str, np.ndarray], plane: str, split: str) ->
         "std": widths,
         "label": label[sent].astype("<i2"),
         "index": index[sent].astype("<i4"),
-        "norm": np.sqrt(np.square(drawn).sum(1)).astype("<f4"),
-        "covariance": covariance[np.ix_(order[:SHOWN], order[:SHOWN])].astype("<f4"),
+        "norm": np.sqrt(np.square(drawn[sent]).sum(1)).astype("<f4"),
         "basis": basis.astype("<f4"),
-        **by_unit,
         **numbers,
     }
     return join(header, parts)
+
+
+def measure(arrays: Mapping[str, np.ndarray], split: str) -> Measured:
+    """What a split's codes come to whatever the plane, as `pack` has it in header and arrays.
+
+    Raises: BadQuery where the snapshot does not have them.
+    """
+    mean, std, *_ = codes(arrays, split)
+    kl = aggregate.rates(mean, std)
+    order = np.argsort(-kl, kind="stable")
+    covariance = aggregate.covariance(mean, std)
+    told, numbers = whole(mean, std, kl, covariance)
+    units, by_unit = marginals(mean, std)
+    units |= {"order": order.tolist(), "kl": [shorten(float(nats)) for nats in kl]}
+    first = np.ix_(order[:SHOWN], order[:SHOWN])
+    return told | units, {**numbers, **by_unit, "covariance": covariance[first].astype("<f4")}
 
 
 def codes(arrays: Mapping[str, np.ndarray], split: str) -> tuple[np.ndarray, ...]:
@@ -148,9 +169,14 @@ def marginals(mean: np.ndarray, std: np.ndarray) -> tuple[dict[str, Any], Arrays
 
 
 def landscape(
-    mean: np.ndarray, std: np.ndarray, drawn: np.ndarray, basis: np.ndarray, axes: list[int] | str
+    mean: np.ndarray,
+    std: np.ndarray,
+    drawn: np.ndarray,
+    basis: np.ndarray,
+    axes: list[int] | str,
+    sent: np.ndarray,
 ) -> tuple[dict[str, Any], Arrays]:
-    """The codes on a plane, and the density of q there, in cells from -reach to reach."""
+    """The codes `sent` on a plane, and the density of q there, in cells from -reach to reach."""
     points, draws = mean @ basis, drawn @ basis
     spread = np.einsum("ji,nj,jk->nik", basis, np.square(std), basis)
     flat = points.shape[1]
@@ -163,11 +189,11 @@ def landscape(
         density = aggregate.on_plane(points, spread, edges)
     else:
         density = aggregate.on_axes(points, wide, edges)
-    corners = [spread[:, 0, 0], spread[:, -1, -1], spread[:, 0, -1]]
-    levels, low, scale = quantise(np.concatenate((points, draws)))
+    corners = [part[sent] for part in (spread[:, 0, 0], spread[:, -1, -1], spread[:, 0, -1])]
+    levels, low, scale = quantise(np.concatenate((points[sent], draws[sent])))
     return {"reach": reach, "low": low, "scale": scale}, {
-        "points": levels[: len(points)],
-        "draws": levels[len(points) :],
+        "points": levels[: len(sent)],
+        "draws": levels[len(sent) :],
         "spread": np.stack(corners, 1).astype("<f4"),
         "density": density.astype("<f4"),
     }

@@ -52,7 +52,7 @@ def main(args: Sequence[str]) -> int:
         if isinstance(command, options.Evaluate):
             return evaluate_here(run_at(command.run), command)
         if isinstance(command, options.Export):
-            print(*export.write(run_at(command.run), command.to, command.out), sep="\n")
+            print(*export.write(run_at(command.run), command.to, command.out, tell), sep="\n")
             return 0
         if command.preset is not None:
             preset = presets.find(command.preset)

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 BEAT = 0.25  # seconds between two heartbeats
 RATE_OVER = 2.0  # seconds that images per second are measured over
 SNAPSHOTS = 200  # kept of a run
-DECODERS = 64_000_000  # bytes of decoders kept of a run
+ROOM = 256_000_000  # bytes of them, and
+DECODERS = 64_000_000  # of decoders, but for the first and the last
 
 
 class NotFinite(ArithmeticError):
@@ -143,7 +144,7 @@ class Recorder:
         if not self.pictured:  # once the first codes can be seen
             self.run.save_pictures(snapshots.pictures(self.images))
             self.pictured = True
-        self.run.thin_snapshots(SNAPSHOTS)
+        self.run.thin_snapshots(SNAPSHOTS, ROOM)
         self.run.thin_decoders(DECODERS)
         self.drawn = state.step
 

@@ -1,11 +1,11 @@
 """A run as one page of HTML that needs no other file: config, curves, codes, traversals, metrics.
 
-Loads no torch: it draws what the run has left behind.
+Loads no torch: it draws what the run has left behind, and has others decode what it cannot.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from html import escape
@@ -33,11 +33,16 @@ IMAGE = 34  # px of one on the page
 SPLITS = ("train", "test")
 STYLE = Path(__file__).with_name("report.css")
 GREY = "var(--muted)"
+Decode = Callable[[Run, int, np.ndarray], np.ndarray]  # images u8, or points, of codes [n, d]
 INKS = ("var(--ink)", "#6a51a3", "#a66d00", "#0e7c8b", "#8c4a3c")  # of the total and its parts
 
 
-def html(run: Run) -> str:
+def html(run: Run, decode: Decode | None = None) -> str:
     """The page.
+
+    Args:
+        decode: what a decoder that does not run without torch makes of codes at a step; it may
+            raise RunError. Without it images that were decoded ahead stand for its traversals.
 
     Raises: RunError, ValidationError where the run's config cannot be read.
     """
@@ -55,7 +60,9 @@ def html(run: Run) -> str:
             section("Where the encoder puts the images", plane(snapshot, said), steps[-1]),
             section("Held-out images, and what comes back", pairs(snapshot), steps[-1]),
             section("Decoded draws from the prior", samples(snapshot), steps[-1]),
-            section("What the decoder makes of codes", traversals(run, snapshot), steps[-1]),
+            section(
+                "What the decoder makes of codes", traversals(run, snapshot, decode), steps[-1]
+            ),
         ]
     sections += [section("Metrics", metrics(run)), section("To repeat it", repeat(run))]
     title = escape(run.label or run.id)
@@ -187,25 +194,56 @@ def enlarged(images: np.ndarray) -> float:
     return max(1, IMAGE // images.shape[1])
 
 
-def traversals(run: Run, snapshot: Mapping[str, np.ndarray]) -> str:
+def traversals(run: Run, snapshot: Mapping[str, np.ndarray], decode: Decode | None = None) -> str:
     """The manifold of two dimensions, or a row for each of those that carry most."""
     steps = run.decoder_steps()
     arrays = run.decoder(steps[-1]) if steps else {}
-    if not arrays:
+    points, d = _are_points(snapshot), snapshot["mean"].shape[1]
+    if not arrays or (points and d > 2):
         return ""
-    if not decoders.runs_anywhere(arrays):
-        return "" if _are_points(snapshot) else _atlas(arrays)
-    d = snapshot["mean"].shape[1]
-    if _are_points(snapshot):
-        return _net(arrays, snapshot) if d <= 2 else ""
+    z = codes(rates(snapshot))
+    try:
+        drawn = _decoded(run, steps[-1], arrays, z.reshape(-1, d), decode)
+    except RunError as error:
+        rest = "" if points else _atlas(arrays)
+        return f"<p>{escape(str(error))}</p>{rest}"
+    if drawn is None:
+        return "" if points else _atlas(arrays)
+    drawn = drawn.reshape(*z.shape[:-1], *drawn.shape[1:])
+    if points:
+        return _net(drawn, snapshot["originals"], d)
+    if d > 2:
+        return f'<div class="rows">{"".join(_rows(drawn, rates(snapshot)))}</div>'
+    images = drawn.reshape(-1, *drawn.shape[d:])
+    if d == 2:
+        images = drawn.swapaxes(0, 1)[::-1].reshape(images.shape)
+    said = "Images over quantiles of the prior, z₁ across and z₂ up"
+    return f"<p>{said}.</p>{drawings.sheet(images, GRID, said, enlarged(images))}"
+
+
+def codes(kl: np.ndarray) -> np.ndarray:
+    """The codes of the traversals: a grid [n, d] or [n, n, d] over the quantiles of the prior.
+
+    For d > 2 a row [k, m, d] for each of the k dimensions of largest rate `kl`.
+    """
+    d = len(kl)
     if d <= 2:
         quantiles = [NormalDist().inv_cdf((i + 0.5) / GRID) for i in range(GRID)]
-        axes = [quantiles] if d == 1 else [quantiles[::-1], quantiles]
-        z = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, d)[:, ::-1]
-        images = pixels(decoders.decode(arrays, z))
-        said = "Images over quantiles of the prior, z₁ across and z₂ up"
-        return f"<p>{said}.</p>{drawings.sheet(images, GRID, said, enlarged(images))}"
-    return f'<div class="rows">{"".join(_rows(arrays, snapshot))}</div>'
+        return np.stack(np.meshgrid(*[quantiles] * d, indexing="ij"), -1).astype(np.float32)
+    first = np.argsort(-kl)[:ROWS]
+    z = np.zeros((len(first), len(STOPS), d), np.float32)
+    z[np.arange(len(first)), :, first] = STOPS
+    return z
+
+
+def _decoded(
+    run: Run, step: int, arrays: Mapping[str, np.ndarray], z: np.ndarray, decode: Decode | None
+) -> np.ndarray | None:
+    """Images u8 or points of codes [n, d]; None where nobody can decode them."""
+    if decoders.runs_anywhere(arrays):
+        means = decoders.decode(arrays, z)
+        return means if means.ndim == 2 else pixels(means)
+    return None if decode is None else decode(run, step, z)
 
 
 def _are_points(snapshot: Mapping[str, np.ndarray]) -> bool:
@@ -219,27 +257,21 @@ def _axes(points: np.ndarray) -> str:
     return f"x₁ across and x₂ up{of}."
 
 
-def _net(arrays: Mapping[str, np.ndarray], snapshot: Mapping[str, np.ndarray]) -> str:
-    """Where the decoder puts the lines of a grid over the prior's quantiles."""
-    x, d = snapshot["originals"], snapshot["mean"].shape[1]
-    quantiles = [NormalDist().inv_cdf((i + 0.5) / GRID) for i in range(GRID)]
-    z = np.stack(np.meshgrid(*[quantiles] * d, indexing="ij"), -1)
-    means = decoders.decode(arrays, z.reshape(-1, d)).reshape(*z.shape[:-1], -1)
+def _net(means: np.ndarray, x: np.ndarray, d: int) -> str:
+    """Where the decoder puts the lines of a grid over the prior's quantiles, among points x."""
+    if x.shape[1] == 1:
+        return ""
     lines = [means] if d == 1 else [*means, *means.swapaxes(0, 1)]
     said = "Lines over quantiles of the prior, as the decoder puts them among held-out points"
-    drawn = drawings.points([(x, GREY)], decoders.span(x), said, lines if x.shape[1] > 1 else ())
-    return f"<p>{said}. {_axes(x)}</p>{drawn}" if x.shape[1] > 1 else ""
+    drawn = drawings.points([(x, GREY)], decoders.span(x), said, lines)
+    return f"<p>{said}. {_axes(x)}</p>{drawn}"
 
 
-def _rows(arrays: Mapping[str, np.ndarray], snapshot: Mapping[str, np.ndarray]) -> Iterator[str]:
-    kl = rates(snapshot)
-    for j in np.argsort(-kl)[:ROWS]:
-        z = np.zeros((len(STOPS), len(kl)), np.float32)
-        z[:, j] = STOPS
-        images = pixels(decoders.decode(arrays, z))
+def _rows(images: np.ndarray, kl: np.ndarray) -> Iterator[str]:
+    for row, j in zip(images, np.argsort(-kl)[:ROWS], strict=True):
         said = f"z{j + 1} from −3 to 3, the others 0"
         yield f"<b>z<sub>{j + 1}</sub> <small>{kl[j]:.2g} nats</small></b>"
-        yield f"<div>{drawings.sheet(images, len(STOPS), said, enlarged(images))}</div>"
+        yield f"<div>{drawings.sheet(row, len(STOPS), said, enlarged(row))}</div>"
 
 
 def rates(snapshot: Mapping[str, np.ndarray]) -> np.ndarray:

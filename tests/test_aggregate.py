@@ -84,6 +84,17 @@ def test_marginal_kl_is_that_of_a_normal_and_nothing_at_the_prior():
     assert (found <= expected + 1e-6).all()
 
 
+@pytest.mark.parametrize("far", [-30.0, -9.0, 9.0, 30.0])
+def test_marginal_kl_far_out_is_never_above_the_true_one_on_either_side(far):
+    """There the prior has no mass that 1 − Φ could tell from rounding."""
+    mean, std = np.array([[far]]), np.array([[0.5]])
+    edges = np.linspace(-1, 1, 2001)[None] * (abs(far) + 4)
+    found = aggregate.marginal_kl(aggregate.cdf(mean, std, edges), edges)
+    expected = aggregate.rates(mean, std)
+    assert found <= expected
+    np.testing.assert_allclose(found, expected, rtol=0.02)
+
+
 def test_covariance_adds_what_posteriors_are_wide_to_what_their_means_scatter():
     corners = np.array([[1.0, 2], [1, -2], [-1, 2], [-1, -2]])
     found = aggregate.covariance(corners, np.full((4, 2), 0.5))

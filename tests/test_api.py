@@ -3,76 +3,21 @@
 import gzip
 import json
 import re
-import struct
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
-from urllib.parse import unquote
 
 import anyio.from_thread
 import numpy as np
 import pytest
 import torch
-from starlette.applications import Starlette
 
-from dashboard import api, packing, server
+from dashboard import api, assets, feed, packing, server
 from infovae_core import archive
 from infovae_core.runs import Run, Tail
 from infovae_core.studies import BoundStudy
 from tests import fakes
-
-APP = Starlette(routes=api.routes)
-TYPES = {"u1": np.uint8, "u2": np.uint16, "i2": np.int16, "i4": np.int32, "f4": np.float32}
-
-
-@dataclass
-class Answer:
-    status: int
-    headers: dict[str, str]
-    bytes: bytes  # as they travelled
-
-    @property
-    def body(self):
-        zipped = self.headers.get("content-encoding") == "gzip"
-        return gzip.decompress(self.bytes) if zipped else self.bytes
-
-    @property
-    def json(self):
-        return json.loads(self.body)
-
-
-def get(url, method="GET", body=b"", **headers):
-    """Send a path to the routes exactly as written, which a client library would tidy up."""
-    headers = {"accept-encoding": "gzip"} | {k.replace("_", "-"): v for k, v in headers.items()}
-    with anyio.from_thread.start_blocking_portal() as portal:
-        return portal.call(partial(ask, url, method, headers, body))
-
-
-async def ask(url, method, headers, body):
-    path, _, query = url.partition("?")
-    scope = {
-        "type": "http",
-        "http_version": "1.1",
-        "method": method,
-        "path": unquote(path),
-        "raw_path": path.encode(),
-        "query_string": query.encode(),
-        "headers": [(k.encode(), v.encode()) for k, v in headers.items()],
-    }
-    sent = []
-
-    async def receive():
-        return {"type": "http.request", "body": body}
-
-    async def send(message):
-        sent.append(message)
-
-    await APP(scope, receive, send)
-    start, *parts = sent
-    received = {k.decode(): v.decode() for k, v in start["headers"]}
-    return Answer(start["status"], received, b"".join(part.get("body", b"") for part in parts))
+from tests.asking import get, unpack
 
 
 def news(run, rows=0, events=0, **headers):
@@ -85,22 +30,10 @@ def picture(run, step, query="plane=pca"):
     return unpack(answer.body)
 
 
-def unpack(data):
-    """Header and arrays, read as the browser reads them."""
-    (length,) = struct.unpack_from("<I", data)
-    header = json.loads(data[4 : 4 + length])
-    arrays = {}
-    for name, (kind, shape, offset) in header["arrays"].items():
-        start = 4 + length + offset
-        assert start % 4 == 0, "a typed array must lie at a multiple of its item's size"
-        arrays[name] = np.frombuffer(data, TYPES[kind], int(np.prod(shape)), start).reshape(shape)
-    return header, arrays
-
-
 @pytest.fixture
 def root(tmp_path, monkeypatch):
     monkeypatch.setenv("INFOVAE_RUNS", str(tmp_path))
-    monkeypatch.setattr(api, "FRESH", 0)
+    monkeypatch.setattr(feed, "FRESH", 0)
     return tmp_path
 
 
@@ -540,10 +473,10 @@ def test_who_hears_of_the_end_has_all_rows(run, monkeypatch):
 # The components' own files.
 
 
-@pytest.mark.parametrize("component", api.STATIC)
+@pytest.mark.parametrize("component", assets.STATIC)
 def test_a_components_files_are_kept_for_good_under_their_version(component):
     answer = get(api.module(component))
-    assert answer.body == (api.STATIC[component] / "main.js").read_bytes()
+    assert answer.body == (assets.STATIC[component] / "main.js").read_bytes()
     assert answer.headers["content-type"].startswith("text/javascript")
     assert "immutable" in answer.headers["cache-control"]
     older = get(f"/api/static/older/{component}/main.js")
@@ -562,15 +495,15 @@ def test_a_components_files_are_kept_for_good_under_their_version(component):
     ],
 )
 def test_no_other_file_is_served(name):
-    assert get(f"/api/static/{api.assets_version()}/{name}").status == 404
+    assert get(f"/api/static/{assets.assets_version()}/{name}").status == 404
 
 
-@pytest.mark.parametrize("module", [p for p in api.assets() if p.suffix == ".js"], ids=str)
+@pytest.mark.parametrize("module", [p for p in assets.assets() if p.suffix == ".js"], ids=str)
 def test_every_module_finds_what_it_imports(module):
     text = module.read_text(encoding="utf-8")
     for names, source in re.findall(r'^import \{([^}]*)\} from "(\..*)";$', text, re.M):
         *above, file = source.split("/")
-        folder = module.parent if above == ["."] else api.STATIC[above[1]]
+        folder = module.parent if above == ["."] else assets.STATIC[above[1]]
         exported = (folder / file).read_text(encoding="utf-8")
         for name in names.replace(",", " ").split():
             assert re.search(
@@ -687,7 +620,7 @@ def test_codes_have_all_coordinates_and_the_rate_of_each(run):
         (b"123", 400, "got 3 bytes"),
         (np.full((1, 2), np.nan, "<f4").tobytes(), 400, "finite"),
         (bytes(8 * 1025), 400, "ask for fewer"),
-        (bytes(5_000_000), 400, "got more bytes"),
+        (bytes(5_000_000), 413, "4,194,304 bytes at most; ask for fewer"),
     ],
 )
 def test_codes_that_cannot_be_decoded_are_refused(run, body, status, said):
@@ -704,9 +637,3 @@ def test_decoded_images_travel_as_they_are(run, monkeypatch):
     z = np.arange(6, dtype="<f4").reshape(3, 2)
     _, parts = unpack(get(f"/api/runs/{run.id}/decode/5", "POST", z.tobytes()).body)
     assert np.array_equal(parts["images"][:, :, 0], 5 * z)
-
-
-def test_who_asks_while_all_ask_is_told_to_come_again(run, monkeypatch):
-    monkeypatch.setattr(api.SERVICE, "_waiting", 10**6)
-    answer = get(f"/api/runs/{run.id}/decode/5", "POST", bytes(8))
-    assert (answer.status, answer.headers["retry-after"]) == (503, "1")

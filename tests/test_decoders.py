@@ -3,13 +3,15 @@
 import io
 import json
 import math
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from dashboard.decoding import Busy, Service
+from dashboard.decoding import WAITING, Service
+from dashboard.limits import Busy
 from infovae_core import checkpoints, decoders, decoding, networks, runs, snapshots, training
 from infovae_core.config import RunConfig
 from infovae_core.decoders import ACTIVATIONS, LINKS
@@ -186,11 +188,11 @@ def test_decoders_are_thinned_evenly_and_their_ends_stay(run):
     assert len(steps) > 10
     assert gaps.max() <= 3 * gaps.min() + 1
     assert run.kept_bytes > sum(f.stat().st_size for f in (run.path / "decoders").iterdir())
-    run.thin_snapshots(4)
+    run.thin_snapshots(4, 10**9)
     run.thin_decoders(20_000)
     assert set(run.decoder_steps()) <= {*run.snapshot_steps(), 100}
     run.thin_decoders(10)
-    assert run.decoder_steps() == [100]
+    assert run.decoder_steps() == [1, 100]
     with pytest.raises(RunError, match=r"got 7 in run .* decoder_steps"):
         run.decoder(7)
 
@@ -233,9 +235,11 @@ def test_a_checkpoint_gives_the_decoder_that_was_not_kept(run, checkpoint, servi
 
 
 def test_too_many_questions_are_sent_away(run, service):
-    service._waiting = 10**6
-    with pytest.raises(Busy, match="ask again"):
-        service.images(run, 7, np.zeros((1, 2), np.float32))
+    with ExitStack() as full:
+        for _ in range(WAITING):
+            full.enter_context(service.gate.inside())
+        with pytest.raises(Busy, match="try again"):
+            service.images(run, 7, np.zeros((1, 2), np.float32))
 
 
 def test_the_process_answers_a_wrong_question_and_goes_on(run, checkpoint):

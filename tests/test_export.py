@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import errno
 import io
 import os
 import re
@@ -20,6 +21,7 @@ from PIL import Image
 from infovae_core import (
     checkpoints,
     decoders,
+    decoding,
     drawings,
     export,
     knobs,
@@ -46,8 +48,6 @@ def _as_runs_are():
 
 def trained(tmp_path, digits, **settings):
     """A short run as a worker leaves it, and its state."""
-    from infovae_core import decoding
-
     config = RunConfig.model_validate({"model": SMALL, "training": {"epochs": 2}, **settings})
     run = runs.create(tmp_path, config)
     state = training.init(config, digits)
@@ -80,6 +80,25 @@ def test_safetensors_are_the_model_and_say_what_it_is(tmp_path, digits, objectiv
     assert not model.training
 
 
+def test_what_was_written_is_loaded_again_and_must_be_the_model(tmp_path, digits, monkeypatch):
+    import safetensors.numpy
+
+    run, _ = trained(tmp_path, digits)
+    told = []
+    export.write(run, "safetensors", tmp_path / "out", told.append)
+    assert [line.split(",")[0] for line in told] == [f"checked: {run.id}.safetensors"]
+    save = safetensors.numpy.save
+
+    def spoilt(weights, metadata):
+        name = next(iter(weights))
+        return save(weights | {name: weights[name] + 1e-6}, metadata)
+
+    monkeypatch.setattr(safetensors.numpy, "save", spoilt)
+    for export_it in (export.safetensors, lambda run: export.write(run, "safetensors", tmp_path)):
+        with pytest.raises(RunError, match="must hold the checkpoint's weights"):
+            export_it(run)
+
+
 def test_a_foreign_file_is_refused(tmp_path):
     from safetensors.numpy import save_file
 
@@ -90,9 +109,10 @@ def test_a_foreign_file_is_refused(tmp_path):
 
 def test_onnx_computes_what_the_model_does(tmp_path, digits):
     run, state = trained(tmp_path, digits, model=SMALL | {"latent_dim": 3})
+    told = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's exporter speaks of its own parts
-        encoder, decoder = export.write(run, "onnx", tmp_path)
+        encoder, decoder = export.write(run, "onnx", tmp_path, told.append)
         import onnx
         from onnx.reference import ReferenceEvaluator
 
@@ -107,7 +127,14 @@ def test_onnx_computes_what_the_model_does(tmp_path, digits):
             np.testing.assert_allclose(std, q.stddev, rtol=1e-4)
             [decoded] = ReferenceEvaluator(str(decoder)).run(None, {"z": z.numpy()})
             np.testing.assert_allclose(decoded, image, atol=1e-5)
+        x, z = export.probes(state.model, digits.shape)
+        close = {"decoder": [state.model.decode(z).mean.detach()]}
+        assert export.difference(decoder, {"z": z.numpy()}, close["decoder"]) < 1e-5
+        with pytest.raises(RunError, match="must compute what the model does"):
+            export.difference(decoder, {"z": z.numpy() + 0.1}, close["decoder"])
     assert sorted(path.suffix for path in tmp_path.glob(f"{run.id}*.*")) == [".onnx", ".onnx"]
+    assert ["-encoder.onnx, " in told[0], "-decoder.onnx, " in told[1]] == [True, True]
+    assert all(line.startswith(export.TOLD) for line in told)
 
 
 def test_without_onnxscript_the_remedy_is_named(tmp_path, digits, monkeypatch):
@@ -115,6 +142,51 @@ def test_without_onnxscript_the_remedy_is_named(tmp_path, digits, monkeypatch):
     run, _ = trained(tmp_path, digits)
     with pytest.raises(RunError, match="pip install onnxscript"):
         export.write(run, "onnx", tmp_path)
+
+
+def raising(number):
+    """An exporter that has written a part, and then meets with an error of this number."""
+
+    def exporter(run, folder, tell):
+        (folder / f"{run.id}.html").write_text("half")
+        raise OSError(number, os.strerror(number), str(folder / "a file"))
+
+    return exporter
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.ENOSPC, "disk must have room"),
+        (errno.EDQUOT, "disk must have room"),
+        (errno.EACCES, "must be writable.*Permission denied"),
+        (errno.EROFS, "must be writable.*Read-only"),
+        (errno.EIO, "got Input/output error"),
+    ],
+)
+def test_why_nothing_could_be_written_is_said_and_what_was_there_stays(
+    tmp_path, monkeypatch, number, said
+):
+    run = runs.create(tmp_path, RunConfig())
+    out = tmp_path / "out"
+    [path] = export.write(run, "report", out)
+    before = path.read_text()
+    monkeypatch.setitem(export.FORMATS, "report", raising(number))
+    with pytest.raises(RunError, match=f"{said}.*--out"):
+        export.write(run, "report", out)
+    assert [p.name for p in out.iterdir()] == [path.name]
+    assert path.read_text() == before
+
+
+def test_what_stands_in_the_way_is_named(tmp_path):
+    run = runs.create(tmp_path, RunConfig())
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(RunError, match="which is a file or lies in one"):
+            export.write(run, "report", out)
+    (tmp_path / "out" / f"{run.id}.html").mkdir(parents=True)
+    with pytest.raises(RunError, match="got a folder at"):
+        export.write(run, "report", tmp_path / "out")
 
 
 def test_a_run_without_a_checkpoint_says_what_to_do(tmp_path, capsys):
@@ -254,6 +326,46 @@ def test_reports_of_other_dimensions(tmp_path, digits, d):
     page = report.html(run)
     assert len(pictures(page)) == 2 + (1 if d == 1 else d)
     assert page.count("<circle") > 500
+
+
+@pytest.mark.parametrize("d", [1, 2, 5])
+def test_what_only_torch_can_decode_has_its_traversals_too(tmp_path, digits, monkeypatch, d):
+    monkeypatch.setattr(decoding, "PORTABLE", 0)  # as if it were convolutions
+    run, state = trained(tmp_path, digits, model=SMALL | {"latent_dim": d})
+    assert not decoders.runs_anywhere(run.decoder(state.step))
+    asked = []
+
+    def decode(run, step, z):
+        asked.append(z)
+        return export.decode(run, step, z)
+
+    _, _, *drawn = pictures(report.html(run, decode))
+    [z] = asked  # at once
+    assert (len(drawn), len(z)) == {1: (1, 15), 2: (1, 225), 5: (5, 65)}[d]
+    with torch.no_grad():
+        expected = 255 * state.model.decode(torch.from_numpy(z)).mean.numpy()
+    if d > 2:
+        got = np.concatenate([cut(row, 1, len(report.STOPS), 8, 8) for row in drawn])
+    else:
+        got = cut(drawn[0], 15 ** (d - 1), 15, 8, 8)
+        order = np.lexsort((z[:, 0], -z[:, -1])) if d == 2 else np.argsort(z[:, 0])
+        expected = expected[order]
+    np.testing.assert_allclose(got, expected, atol=2)  # kept in half precision
+
+
+def test_where_nobody_can_decode_now_the_report_says_so_and_shows_what_was_decoded_ahead(
+    tmp_path, digits, monkeypatch
+):
+    monkeypatch.setattr(decoding, "PORTABLE", 0)
+    run, _ = trained(tmp_path, digits)
+
+    def busy(run, step, z):
+        raise RunError("the <server> is busy; try again")
+
+    page = report.html(run, busy)
+    assert "the &lt;server&gt; is busy; try again" in page
+    assert "Images over the plane of the codes" in page
+    assert len(pictures(page)) == len(pictures(report.html(run))) == 3
 
 
 def test_a_run_that_has_just_begun_has_a_report(tmp_path):

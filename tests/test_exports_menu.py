@@ -1,5 +1,10 @@
 """What the page of a run offers to take away."""
 
+import io
+import subprocess
+import zipfile
+from pathlib import Path
+
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -50,3 +55,29 @@ def test_the_model_is_offered_once_there_is_one(run):
 def test_why_onnx_failed_is_said(run):
     with pytest.raises(RunError, match="train it first"):
         exports.onnx(run)
+
+
+def test_what_was_checked_comes_with_the_model(run, monkeypatch):
+    def made(command, **more):
+        Path(command[-1], "a-decoder.onnx").write_bytes(b"graph")
+        said = "a warning of torch\nchecked: a-decoder.onnx, loaded again\nleft out: nothing\n"
+        return subprocess.CompletedProcess(command, 0, "", said)
+
+    monkeypatch.setattr(exports.subprocess, "run", made)
+    zipped, told = exports.onnx(run)
+    with zipfile.ZipFile(io.BytesIO(zipped)) as archive:
+        assert archive.read("a-decoder.onnx") == b"graph"
+    assert told == ["checked: a-decoder.onnx, loaded again", "left out: nothing"]
+
+
+def test_one_model_at_a_time_is_made_and_who_comes_then_is_told(run):
+    with exports.MAKING.inside(), pytest.raises(RunError, match="try again in a moment"):
+        exports.onnx(run)
+
+
+def test_a_model_that_takes_too_long_is_said_with_what_to_do(run, monkeypatch):
+    monkeypatch.setattr(exports, "PATIENCE", 0.01)
+    with pytest.raises(RunError, match=r"within 0.01 s.* from the shell"):
+        exports.onnx(run)
+    with exports.MAKING.inside():  # it is free again
+        pass

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from dashboard import posteriors
+from dashboard import feed, posteriors
+from dashboard.limits import Cache
 from infovae_core import aggregate, runs, snapshots, training
 from infovae_core.config import RunConfig
 from infovae_core.data import Dataset, Split
 from infovae_core.recorder import Pulse, Recorder
 from infovae_core.runs import Run
 from tests import fakes
-from tests.test_api import get, unpack
+from tests.asking import get, unpack
 from tests.test_pages import ROOT, drawn, opened, texts
 
 LATENT = ROOT / "pages/latent.py"
@@ -96,14 +97,41 @@ def test_draws_keep_their_noise_from_step_to_step(root):
     np.testing.assert_allclose(draws[1], draws[0] + 1, atol=1e-3)
 
 
-def test_of_many_units_fewer_codes_travel_but_all_are_counted(root, monkeypatch):
-    monkeypatch.setattr(posteriors, "NUMBERS", 100)
+ONE_FOR_EACH = ("mean", "std", "points", "draws", "spread", "label", "index", "norm")
+
+
+@pytest.mark.parametrize("plane", ["pca", "4,1"])
+def test_of_many_units_fewer_codes_travel_but_every_number_is_of_all(root, monkeypatch, plane):
     run, arrays = kept(root, 5)
-    header, got = asked(run)
-    assert (len(got["mean"]), header["count"]) == (20, 60)
-    assert header["rate"] == pytest.approx(
-        aggregate.rates(*of_split(arrays, 1)[:2]).sum(), rel=1e-4
-    )
+    header, got = asked(run, f"plane={plane}")
+    monkeypatch.setattr(posteriors, "NUMBERS", 100)
+    monkeypatch.setattr(feed, "PACKED", Cache(0))
+    fewer, few = asked(run, f"plane={plane}")
+    assert (len(got["mean"]), len(few["mean"]), fewer["count"]) == (60, 20, 60)
+    for name in header.keys() - {"mean", "std", "low", "scale", "arrays"}:  # levels of those sent
+        assert fewer[name] == header[name], name
+    for name in got.keys() - set(ONE_FOR_EACH):
+        assert np.array_equal(few[name], got[name]), name
+    assert set(few["index"]) <= set(got["index"])
+    mean, std, _ = of_split(arrays, 1)
+    edges = np.array(header["width"])[:, None] * np.linspace(-1, 1, posteriors.BARS + 1)
+    below = aggregate.cdf(mean, std, edges)
+    np.testing.assert_allclose(few["marginals"], aggregate.per_cell(below, edges), rtol=1e-4)
+    np.testing.assert_allclose(fewer["gap"], aggregate.marginal_kl(below, edges), rtol=1e-4)
+
+
+@pytest.mark.parametrize("d", [2, 41, 60])
+def test_a_units_density_diverges_less_than_its_posteriors_do(root, d):
+    """KL(q(z_j) ‖ p) ≤ R_j, for KL is convex; seen on screen where both are of the same codes."""
+    random = np.random.default_rng(d)
+    count = 6000
+    arrays = fakes.snapshot(d, count=count)
+    spread = np.linspace(0, 2, d)  # from units that say nothing to units that say much
+    arrays["mean"] = (spread * random.standard_t(2, (count, d))).astype(np.float32)
+    arrays["std"] = np.full((count, d), 0.3, np.float32)
+    header, _ = posteriors.measure(arrays, "train")
+    for kl, gap in zip(header["kl"], header["gap"], strict=True):
+        assert gap <= kl * (1 + 1e-5)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 CORE = (
     *sorted({path.stem for path in (ROOT / "infovae_core").glob("*.py")} - {"__init__"}),
-    *("files", "measures"),
+    *("files", "measures", "runs"),
 )
 ORDER = [  # each imports only from those before it
     ("aggregate", "decoders"),

@@ -13,7 +13,7 @@ from infovae_core import decoders, decoding, drawings, report, runs, snapshots, 
 from infovae_core.__main__ import main
 from infovae_core.config import RunConfig
 from infovae_core.data import load
-from tests.test_api import unpack
+from tests.asking import unpack
 
 HALF = 2e-2  # what rounding the weights to half precision may change a mean by
 
@@ -94,7 +94,7 @@ def test_a_run_on_points_is_kept_whole_and_has_a_report(tmp_path):
     assert main(["train", "--runs", str(tmp_path), *pairs, "--model.widths", "16"]) == 0
     (run,) = (runs.Run(path.parent) for path in tmp_path.glob("*/config.json"))
     assert run.state == "finished"
-    header, parts = unpack(gzip.decompress(feed_of(run.id, tmp_path).pictures()))
+    header, parts = unpack(gzip.decompress(feed_of(run.id, tmp_path).pictures()[1]))
     assert np.array_equal(parts["pictures"], run.pictures["pictures"])
     snapshot = run.snapshot(run.snapshot_steps()[-1])
     assert header["span"] == decoders.span(snapshot["originals"])

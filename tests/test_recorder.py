@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from infovae_core import knobs, recorder, runs, training
+from infovae_core import decoding, knobs, recorder, runs, snapshots, training
 from infovae_core.bounds import BOUNDS
 from infovae_core.config import RunConfig
 from infovae_core.objectives import OBJECTIVES, VAE, InfoMaxVAE
@@ -165,6 +165,35 @@ def test_a_broken_snapshot_does_not_stop_a_run_from_going_on(run, left):
     file.write_bytes(file.read_bytes()[:left])
     kept = Recorder(run, RunConfig(), None, Pulse(run))
     assert (kept.drawn, kept.before) == (None, None)  # so that it is drawn again
+
+
+def test_what_a_run_of_five_hundred_dimensions_keeps_is_bounded_in_bytes(run, monkeypatch):
+    """Files of the size they have there, without their content: mean and std of 5,000 codes."""
+
+    def hollow(kind, size):
+        def save(self, step, arrays):
+            with self._file(kind, step).open("wb") as file:
+                file.truncate(size)
+
+        return save
+
+    size = 2 * 4 * 5000 * 500
+    monkeypatch.setattr(runs.Run, "save_snapshot", hollow("snapshots", size))
+    monkeypatch.setattr(runs.Run, "save_decoder", hollow("decoders", 5_000_000))
+    monkeypatch.setattr(snapshots, "take", lambda *_: {})
+    monkeypatch.setattr(snapshots, "pictures", lambda _: {"pictures": np.zeros(10**6)})
+    monkeypatch.setattr(decoding, "take", lambda *_: {})
+    images = types.SimpleNamespace(shape=(784,))
+    kept = Recorder(run, RunConfig(), images, Pulse(run))
+    state = at(0)
+    state.model = torch.nn.Linear(1, 1)
+    for state.step in range(1, 151):
+        kept._snapshot(state)
+        assert run.kept_bytes <= recorder.ROOM + recorder.DECODERS + snapshots.PICTURES + 1000
+        for steps in (run.snapshot_steps(), run.decoder_steps()):
+            assert (steps[0], steps[-1]) == (1, state.step)
+    assert len(run.snapshot_steps()) == recorder.ROOM // size
+    assert set(run.decoder_steps()) <= set(run.snapshot_steps())
 
 
 def test_rows_are_written_once_and_a_loss_that_is_not_finite_ends_the_run(run):

@@ -174,7 +174,7 @@ def test_a_run_claimed_while_its_state_is_read_is_never_at_rest(run, monkeypatch
         return read_and_claim
 
     # Whichever of the two is looked at first.
-    monkeypatch.setattr(runs, "tickets", claimed_after(runs.tickets))
+    monkeypatch.setattr(runs.queue, "tickets", claimed_after(runs.tickets))
     monkeypatch.setattr(Run, "status", property(claimed_after(Run.status.fget)))
     assert run.state in runs.ACTIVE
     assert run.ticket is None
@@ -379,11 +379,33 @@ def test_steps_are_ordered_as_numbers(run):
 def test_thinning_keeps_the_ends_and_no_gap_grows_too_wide(run, keep):
     for step in range(1, 61):
         run.save_snapshot(step, {"mean": np.zeros(1)})
-        run.thin_snapshots(keep)
+        run.thin_snapshots(keep, 10**9)
     steps = run.snapshot_steps()
     assert len(steps) == keep
     assert (steps[0], steps[-1]) == (1, 60)
     assert max(np.diff(steps)) <= 2.5 * 59 / (keep - 1)
+
+
+@pytest.mark.parametrize("room", [0, 100_000, 400_000])
+def test_thinning_keeps_within_its_bytes_and_never_loses_the_ends(run, room):
+    for step in range(1, 61):
+        run.save_snapshot(step, {"mean": np.zeros(4000 + 100 * step)})  # 32 to 80 kB
+        run.thin_snapshots(200, room)
+        steps = run.snapshot_steps()
+        assert (steps[0], steps[-1]) == (1, step)
+        assert run.kept_bytes <= room or len(steps) <= 2
+    assert len(steps) >= room // 80_000
+    assert max(np.diff(steps)) <= 2.5 * 59 / (len(steps) - 1)
+
+
+def test_what_is_kept_of_a_run_counts_snapshots_decoders_and_pictures(run):
+    arrays = {"a": np.zeros(1000)}
+    assert run.kept_bytes == 0
+    run.save_snapshot(1, arrays)
+    one = run.kept_bytes
+    run.save_decoder(1, arrays)
+    run.save_pictures(arrays)
+    assert run.kept_bytes == 3 * one > 3 * 8000
 
 
 # Requests, names, deletion

@@ -144,6 +144,7 @@ def test_knobs_turned_live_are_kept_through_a_kill_and_repeated_exactly(root):
     assert not run.requested("knobs")
     (run.path / "requests" / "knobs").write_text('{"objective": {"name": "VAE"}}')
     until(lambda: "warning" in story(run), "the refusal of another objective")
+    until(lambda: measured(run)[-1]["step"] > turned(run)[0][0], "a row after the turn")
     os.kill(run.status["pid"], signal.SIGKILL)
     until(lambda: run.state == "interrupted", "the death to be seen")
     lost = measured(run)

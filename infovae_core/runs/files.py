@@ -1,0 +1,94 @@
+"""Files of a run that a kill leaves true: logs of JSON lines, and files replaced whole."""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+
+class Tail:
+    """Follows a log of JSON lines; each `read` gives the lines that are new and complete.
+
+    A line that is no JSON object is passed over. A file that was replaced is read from its start.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._offset = 0
+        self._inode = 0
+
+    def read(self) -> list[dict[str, Any]]:
+        """Records of the lines completed since the last call."""
+        try:
+            stat = self.path.stat()
+            if stat.st_ino != self._inode or stat.st_size < self._offset:
+                self._inode, self._offset = stat.st_ino, 0
+            if stat.st_size == self._offset:
+                return []
+            with self.path.open("rb") as file:
+                file.seek(self._offset)
+                new = file.read()
+        except FileNotFoundError:
+            return []
+        whole = new[: new.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        return records(whole)
+
+
+def finite(value: Any) -> Any:
+    """The value, but None for a number that JSON does not know."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def append(path: Path, record: dict[str, Any]) -> None:
+    """Add a line to a log.
+
+    Raises: OSError where the disk has no room for all of it.
+    """
+    line = json.dumps(record, allow_nan=False).encode() + b"\n"
+    with path.open("ab", buffering=0) as file:  # one write a line, at once
+        if file.write(line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+
+def replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write `path` so that a reader sees the old file or the new one, never half of either."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.partial")
+    try:
+        with partial.open("xb") as file:
+            write(file)
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def last_of(log: Path, reach: int | None) -> list[dict[str, Any]]:
+    """Records of the last `reach` bytes of a log, or of all of it."""
+    try:
+        with log.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - reach) if reach else 0)
+            data = file.read()
+    except FileNotFoundError:
+        return []
+    return records(data[: data.rfind(b"\n") + 1])
+
+
+def records(lines: bytes) -> list[dict[str, Any]]:
+    """The JSON objects among lines; whatever else is there is passed over."""
+    found = []
+    for line in lines.splitlines():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict):
+            found.append(record)
+    return found
