@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,14 +18,14 @@ OPTIONS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-
 
 
 @contextmanager
-def dashboard(root: Path) -> Iterator[str]:
-    """The address of a dashboard on the runs in `root`."""
+def dashboard(root: Path, script: str = "app.py") -> Iterator[str]:
+    """The address of a dashboard, or of another script, on the runs in `root`."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     options = ["--server.headless=true", f"--server.port={port}"]
     server = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", *options],
+        [sys.executable, "-m", "streamlit", "run", script, *options],
         cwd=PROJECT,
         env=os.environ | {"INFOVAE_RUNS": str(root)},
         stdout=subprocess.DEVNULL,
@@ -34,6 +35,7 @@ def dashboard(root: Path) -> Iterator[str]:
         while not healthy(address):
             if server.poll() is not None:
                 raise RuntimeError("the dashboard must stay up, but it ended; see its messages")
+            time.sleep(0.02)
         yield address
     finally:
         server.terminate()

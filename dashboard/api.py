@@ -7,6 +7,7 @@ streamlit or torch.
 from __future__ import annotations
 
 import gzip
+from pathlib import Path
 
 import numpy as np
 from starlette.requests import Request
@@ -14,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dashboard.answers import FOREVER, answering, aside, posted, reply, unknown, whole
-from dashboard.assets import MEDIA, STATIC, assets, assets_version, module
+from dashboard.assets import MEDIA, assets_version, module, packed
 from dashboard.decoding import SERVICE, WAITING
 from dashboard.feed import Feed, checkpoint_step, feed_of
 from dashboard.limits import Gate
@@ -151,12 +152,12 @@ def film(request: Request, body: bytearray) -> Response:
 def asset(request: Request) -> Response:
     """GET /api/static/{version}/{component}/{name}: a component's file, for good in its version."""
     version, component, name = (request.path_params[k] for k in ("version", "component", "name"))
-    found = [p for p in assets() if (p.name, p.parent) == (name, STATIC.get(component))]
-    if not found:
+    now = assets_version()
+    body = packed(now, component, name)
+    if body is None:
         return unknown(request)
-    body = gzip.compress(found[0].read_bytes(), 6)
-    cache = FOREVER if version == assets_version() else "no-store"
-    return reply(request, body, MEDIA[found[0].suffix], cache=cache)
+    cache = FOREVER if version == now else "no-store"
+    return reply(request, body, MEDIA[Path(name).suffix], cache=cache)
 
 
 routes = [

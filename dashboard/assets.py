@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import re
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 STATIC = {
     name: Path(__file__).parent / name / "static"
     for name in ("live", "family", "latent", "planes", "present", "study", "traverse", "units")
 }
+ENTRY = "entry.js"  # made here, beside the others
+IMPORT = re.compile(r'^(?:import|export) [^";]* from "(\.{1,2}/[^"]+)";$', re.M)
 MEDIA = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
 
 
@@ -27,4 +32,50 @@ def assets_version() -> str:
 
 def module(component: str) -> str:
     """The address of a component's entry."""
-    return f"/api/static/{assets_version()}/{component}/main.js"
+    return f"/api/static/{assets_version()}/{component}/{ENTRY}"
+
+
+@lru_cache(maxsize=256)
+def packed(version: str, component: str, name: str) -> bytes | None:
+    """A file, gzipped, or None where there is none; `version` only says how long to keep it."""
+    if name == ENTRY and component in STATIC:
+        return gzip.compress(entry(component).encode(), 6)
+    found = [p for p in assets() if (p.name, p.parent) == (name, STATIC.get(component))]
+    return gzip.compress(found[0].read_bytes(), 6) if found else None
+
+
+def entry(component: str) -> str:
+    """A script that names all modules of a component at once.
+
+    A browser would learn of them one layer after another, a round trip for each.
+    """
+    here, main = STATIC[component], STATIC[component] / "main.js"
+    names = [relative(path, here) for path in needed(main)]
+    lines = [*(f'import "{name}";' for name in names), 'export { mount } from "./main.js";']
+    return "\n".join(lines) + "\n"
+
+
+def needed(module: Path) -> list[Path]:
+    """What a module imports, and what that imports, and so on."""
+    found, waiting = [], [module]
+    while waiting:
+        path = waiting.pop()
+        for address in IMPORT.findall(path.read_text(encoding="utf-8")):
+            other = served(path, address)
+            if other not in found:
+                found.append(other)
+                waiting.append(other)
+    return found
+
+
+def served(path: Path, address: str) -> Path:
+    """The file that a module at `path` means by `./name` or `../component/name`."""
+    *above, name = address.split("/")
+    return (path.parent if above == ["."] else STATIC[above[-1]]) / name
+
+
+def relative(path: Path, folder: Path) -> str:
+    """The reverse."""
+    if path.parent == folder:
+        return f"./{path.name}"
+    return f"../{path.parent.parent.name}/{path.name}"

@@ -475,12 +475,25 @@ def test_who_hears_of_the_end_has_all_rows(run, monkeypatch):
 
 @pytest.mark.parametrize("component", assets.STATIC)
 def test_a_components_files_are_kept_for_good_under_their_version(component):
-    answer = get(api.module(component))
+    answer = get(f"/api/static/{assets.assets_version()}/{component}/main.js")
     assert answer.body == (assets.STATIC[component] / "main.js").read_bytes()
     assert answer.headers["content-type"].startswith("text/javascript")
     assert "immutable" in answer.headers["cache-control"]
     older = get(f"/api/static/older/{component}/main.js")
     assert older.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("component", assets.STATIC)
+def test_an_entry_names_all_that_its_modules_import(component):
+    text = get(api.module(component)).body.decode()
+    assert text.endswith('export { mount } from "./main.js";\n')
+    named = re.findall(r'"(.*)";$', text, re.M)
+    folder = assets.STATIC[component]
+    paths = {name: assets.served(folder / assets.ENTRY, name) for name in named}
+    for path in paths.values():
+        imported = re.findall(r'from "(\..*)";$', path.read_text(encoding="utf-8"), re.M)
+        assert {assets.served(path, address) for address in imported} <= set(paths.values())
+    assert len(named) == len(set(named))
 
 
 @pytest.mark.parametrize(
