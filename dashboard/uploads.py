@@ -117,13 +117,13 @@ def complain(message: str) -> None:
 def show(known: About, arrays: Arrays) -> None:
     """What is known of the images, and some of them."""
     *_, height, width = known.shape
-    low, high = (words.number(value) for value in known.span)
+    low, high, black, white = map(words.number, (*known.span, *known.ends))
     binary = ", black and white only" if known.values == "binary" else ""
     colours = "colour" if known.values == "colour" else "grey"
     st.markdown(
         f":small[**{known.train + known.test:,} images** of {width} × {height}, {colours}{binary}. "
-        f"{known.train:,} to train on, {known.test:,} held out. Values in the file {low} to "
-        f"{high}; here 0 to 1.]"
+        f"{known.train:,} to train on, {known.test:,} held out. Values from {low} to {high}; "
+        f"{black} becomes black, {white} white.]"
     )
     st.image(samples(arrays), width="stretch", output_format="PNG")
     if known.classes:

@@ -43,6 +43,7 @@ class About:
     counts: tuple[int, ...] = ()  # items of each class, training and held-out; where it is known
     factors: tuple[tuple[str, int], ...] = ()  # what made each image: name, number of values
     span: tuple[float, float] = (0.0, 1.0)  # values as they lie in the source
+    ends: tuple[float, float] = (0.0, 1.0)  # and those of them that are black and white
     download: str = ""  # how much is fetched on first use, and whence
     source: str = ""
 

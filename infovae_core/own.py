@@ -7,6 +7,7 @@ torch.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import re
 import secrets
@@ -21,6 +22,7 @@ from infovae_core import files, store
 from infovae_core.catalogue import HELD_OUT, SETS, About, DataError
 from infovae_core.config import DataConfig
 from infovae_core.files import Source, trees
+from infovae_core.files.source import DECODED
 from infovae_core.store import Arrays, Progress, Shelf, quiet
 
 FOLDER = "own"  # in the folder of the data
@@ -64,6 +66,7 @@ def about(config: DataConfig, progress: Progress = quiet) -> About:
         classes=kept.classes,
         counts=tuple(facts["counts"]),
         span=tuple(facts["span"]),
+        ends=tuple(facts["ends"]),
     )
 
 
@@ -79,6 +82,12 @@ def write(source: Source, shelf: Shelf, progress: Progress) -> dict[str, Any]:
         raise DataError(
             f"there must be at least {LEAST} images, two of them held out and two not, got "
             f"{len(parts['train'])} and {len(parts['test'])} held out; add some"
+        )
+    if (needed := len(source) * math.prod(source.shape)) > DECODED:
+        raise DataError(
+            f"images must take at most {DECODED:,} bytes once decoded, got {needed:,}: "
+            f"{len(source):,} of {' × '.join(map(str, source.shape))}; set a smaller size, or "
+            "leave some out"
         )
     done, levels = 0, set()
     for part, rows in parts.items():
@@ -98,6 +107,7 @@ def write(source: Source, shelf: Shelf, progress: Progress) -> dict[str, Any]:
         "values": kind,
         "counts": counts if source.classes else [],
         "span": source.span,
+        "ends": source.ends,
     }
 
 

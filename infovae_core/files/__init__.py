@@ -49,15 +49,22 @@ def find(path: Path, size: int | None, grey: bool, progress: Progress = quiet) -
 
 
 def read_arrays(tree: Tree, kind: str, names: list[str], progress: Progress) -> arrays.Named:
-    """The images and labels among named arrays."""
+    """The images and labels among named arrays, which are held in memory until they are decoded."""
+    left = arrays.HELD
     if kind == ".npz files":  # which is a zip of .npy files
         [name] = names
-        tree = Zip(tree.read(name), name)
+        packed = tree.read(name, left)
+        left -= len(packed)
+        tree = Zip(packed, name, within=tree)
         names = [name for name in tree.names if name.lower().endswith(".npy")]
     read = arrays.read_idx if kind == "IDX files" else arrays.read_npy
     said = {}
     wanted = arrays.wanted(names)
     for done, name in enumerate(wanted):
         progress(done, len(wanted), f"Reading {name}")
-        said[name] = read(tree.read(name), name)
+        data = tree.read(name, left)
+        if name.lower().endswith(".gz"):
+            data = arrays.unpacked(data, name, left)
+        said[name] = read(data, name)
+        left -= said[name].nbytes
     return said
