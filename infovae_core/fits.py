@@ -114,12 +114,17 @@ def options(name: str) -> tuple[str, ...]:
     return ModelConfig.model_fields[name].annotation.__args__
 
 
-def refusals(path: str, values: Mapping[str, Any]) -> dict[str, str]:
+def refusals(
+    path: str,
+    values: Mapping[str, Any],
+    about: Callable[[DataConfig], About] = catalogue.about,
+) -> dict[str, str]:
     """The options of a field that do not fit what other fields say, each with the reason.
 
     Args:
         path: of the field in a `RunConfig`, with dots.
         values: what all fields say, by their paths.
+        about: gives what is known of the data. Raises: DataError.
     """
     section, _, field = path.rpartition(".")
     if section != "model" or field not in ("network", "likelihood"):
@@ -132,7 +137,7 @@ def refusals(path: str, values: Mapping[str, Any]) -> dict[str, str]:
     }
     try:
         data = DataConfig.model_validate(said)
-        items = Items.of(catalogue.about(data), data.binarize)
+        items = Items.of(about(data), data.binarize)
     except (ValueError, OSError, DataError):
         return {}  # the data's own fields say what is wrong
     [why_not] = [rule for _, name, rule in rules(values["model.network"], items) if name == field]

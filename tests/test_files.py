@@ -257,9 +257,7 @@ def test_white_is_the_usual_value_or_the_largest_where_that_stays_far_below(span
 
 
 def test_digits_as_scikit_learn_has_them_are_not_dark(tmp_path):
-    from sklearn.datasets import load_digits
-
-    images = load_digits().images[:50]
+    images = formats.noise(50, 8, 8) % 17.0
     np.savez(tmp_path / "digits.npz", x=images)
     found = data.load(config(tmp_path / "digits.npz"))
     x = torch.cat((found.train.items(), found.test.items()))

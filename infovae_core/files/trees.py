@@ -203,8 +203,3 @@ def open_tree(path: Path) -> Tree:
     if path.suffix.lower() == ".zip":
         return Zip(path, path.name)
     return Folder(path.parent, [path.name])
-
-
-def files_of(path: Path) -> list[Path]:
-    """The files on the disk that `open_tree` reads, sorted."""
-    return [path / name for name in sorted(listed(path))] if path.is_dir() else [path]
