@@ -11,6 +11,7 @@ from infovae_core.catalogue import About, DataError
 from infovae_core.config import DataConfig, ModelConfig, RunConfig
 
 LARGEST = 48  # pixels on a side up to which a layer of 1024 on all of them stays reasonable
+VALUES = 2**15  # of an item up to which layers of 256 on all of them do: 17 million weights
 
 
 class Misfit(ValueError):
@@ -41,6 +42,11 @@ class Items(NamedTuple):
 def why_not_network(name: str, items: Items) -> str | None:
     """What keeps a network from the data, in a clause; None where nothing does."""
     if name == "mlp":
+        if (values := math.prod(items.shape)) > VALUES:
+            return (
+                f"needs at most {VALUES:,} numbers an item, got {values:,}: its outer layers have "
+                "weights for each and every unit; scale the images down"
+            )
         return None
     if items.real or len(items.shape) < 2:
         return "needs images"

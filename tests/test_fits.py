@@ -1,5 +1,6 @@
 """What is offered for which data: whatever is refused says why, and whatever is offered trains."""
 
+import itertools
 import math
 
 import pytest
@@ -10,6 +11,7 @@ from infovae_core import catalogue, checkpoints, fits, networks, training
 from infovae_core.catalogue import SETS
 from infovae_core.config import ModelConfig, RunConfig
 from infovae_core.data import Dataset, Split
+from infovae_core.files import source
 from infovae_core.fits import Items, why_not_likelihood, why_not_network
 from infovae_core.likelihoods import LIKELIHOODS
 from infovae_core.networks import NETWORKS
@@ -28,11 +30,21 @@ BINARY, FACES, POINTS = Items((28, 28), binary=True), Items((3, 64, 64)), Items(
         (FACES, ["mlp", "cnn_infomax", "cnn_cifar", "cnn_celeba"]),
         (Items((3, 32, 32), binary=True), [n for n in NETWORKS if n != "pixelcnn"]),
         (Items((30, 30)), ["mlp", "cnn_infomax"]),
+        (Items((181, 181)), ["mlp", "cnn_infomax", "cnn_cifar", "cnn_celeba"]),
+        (Items((182, 182)), ["cnn_infomax", "cnn_cifar", "cnn_celeba"]),
+        (Items((3, 512, 512)), ["cnn_infomax", "cnn_cifar", "cnn_celeba"]),
         (POINTS, ["mlp"]),
     ],
 )
 def test_networks_for_data(items, offered):
     assert [name for name in NETWORKS if why_not_network(name, items) is None] == offered
+
+
+def test_whatever_size_images_may_have_some_network_takes_them():
+    sides = range(source.LEAST, source.SIDE + 1)
+    for short, channels, binary in itertools.product(sides, ((), (3,)), (False, True)):
+        items = Items((*channels, short, source.SIDE), binary)  # the most values of that side
+        assert any(why_not_network(name, items) is None for name in NETWORKS), items
 
 
 GAUSSIAN = ["gaussian", "gaussian_shared", "gaussian_learned"]

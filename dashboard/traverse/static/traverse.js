@@ -21,6 +21,7 @@ const WAY = evenly(0, 1, 11); // t, from one image to another
 const ROWS = 12; // at most
 const NAMES = { dimensions: 96, between: 150 }; // px for the names of rows
 const AGAIN = 2500; // ms between two looks at runs that train
+const PATIENCE = 400; // ms that images may take before it is said
 const SETTLED = 700; // ms after which the page hears what is shown
 const MINUS = /^-/;
 const STACKED = 760; // px of width up to which the style sheet stacks the parts
@@ -200,7 +201,9 @@ export class Traverse {
     this.picker.mark(inTo ? this.to : this.base.z ? undefined : (this.base.image ?? null));
     this.sliders.offer(first.order, first.codes.kl);
     this.sliders.show(first.codeOf(this.base));
+    const slow = setTimeout(() => this.#hintAt("Drawing the images …"), PATIENCE);
     const blocks = await this.blocks();
+    clearTimeout(slow);
     if (asked !== this.asked || this.closed) return;
     if (!blocks) {
       this.#hintAt("The images cannot be decoded now; the server may be busy. Try again in a moment.");
