@@ -137,6 +137,8 @@ def progress() -> Iterator[Callable[[int, int, str], object]]:
 
 def complain(message: str) -> None:
     """What is wrong, as the form says it."""
+    if message.partition(" ")[0].isalpha():  # no file's name
+        message = message[0].upper() + message[1:]
     st.markdown(f":small[:red[:material/error: {words.plain(message)}]]")
 
 
@@ -154,7 +156,7 @@ def show(known: About, arrays: Arrays) -> None:
     st.image(samples(arrays), width="stretch", output_format="PNG")
     if known.classes:
         listed = [
-            f"{words.plain(words.short(name, 20))} {count:,}"
+            f"{words.plain(words.short(name, 20))} ({count:,})"
             for name, count in zip(known.classes[:NAMED], known.counts, strict=False)
         ]
         more = len(known.classes) - NAMED

@@ -58,7 +58,7 @@ def test_an_upload_is_shown_and_can_be_trained_on(page, root):
     said = texts(page)
     for words in (
         *("20 images", "of 12 × 12, colour", "17 to train on, 3 held out"),
-        *("0 to 255", "0 becomes black, 255 white", "2 classes: cat 10, dog 10"),
+        *("0 to 255", "0 becomes black, 255 white", "2 classes: cat (10), dog (10)"),
     ):
         assert words in said, words
     assert len(page.get("image")) == 1
