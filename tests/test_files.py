@@ -534,6 +534,15 @@ def test_bytes_are_counted_as_they_are_unpacked_whatever_the_header_says(
     refused(tmp_path / "x.zip", "at most 10,000 bytes" if honest else "whole|at most 10,000 bytes")
 
 
+def test_an_entry_that_is_smaller_than_it_says_is_not_filled_up(tmp_path):
+    formats.write_zip(tmp_path / "x.zip", {"x.npy": npy(X)})
+    packed = bytearray((tmp_path / "x.zip").read_bytes())
+    place = packed.rindex(b"PK\1\2")
+    packed[place + 24 : place + 28] = struct.pack("<I", len(npy(X)) + 30)  # as if with another row
+    (tmp_path / "x.zip").write_bytes(packed)
+    assert trees.Zip(tmp_path / "x.zip", "x").read("x.npy") == npy(X)
+
+
 def test_many_small_entries_are_counted_together(tmp_path, monkeypatch):
     named, _ = formats.pictures(each=6)
     total = sum(map(len, named.values()))

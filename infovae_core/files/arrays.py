@@ -25,6 +25,7 @@ IMAGES = {"x", "image", "images", "img", "imgs", "data", "pixels"}
 LABELS = {"y", "label", "labels", "target", "targets", "class", "classes"}
 TEST, TRAIN, ASIDE = {"test", "t10k"}, {"train", "training"}, {"val", "valid", "validation"}
 FILLERS = re.compile(r"idx\d?|ubyte|arr|\d+|gz|npy")
+HEADER = 2**16  # bytes within which that of an array ends
 HELD = 2**30  # bytes of all arrays together, which are in memory at once
 NAMES = (
     "x and y, or x_train, y_train, x_test and y_test (images and labels, data and targets do too)"
@@ -64,10 +65,10 @@ def wanted(names: list[str]) -> list[str]:
     return chosen
 
 
-def read_npy(data: bytes, name: str) -> np.ndarray:
+def read_npy(data: bytes | bytearray, name: str) -> np.ndarray:
     """An array in NumPy's format, as it is. No pickle is opened."""
     try:
-        file = io.BytesIO(data)
+        file = io.BytesIO(data[:HEADER])
         version = np.lib.format.read_magic(file)
         headers = np.lib.format
         read = {(1, 0): headers.read_array_header_1_0, (2, 0): headers.read_array_header_2_0}
@@ -90,7 +91,7 @@ def read_npy(data: bytes, name: str) -> np.ndarray:
     return shaped(data, file.tell(), dtype, shape, name, order="F" if fortran else "C")
 
 
-def read_idx(data: bytes, name: str) -> np.ndarray:
+def read_idx(data: bytes | bytearray, name: str) -> np.ndarray:
     """An array in the IDX format."""
     if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in IDX or not 1 <= data[3] <= 4:
         raise DataError(
@@ -104,7 +105,7 @@ def read_idx(data: bytes, name: str) -> np.ndarray:
     return shaped(data, start, np.dtype(IDX[data[2]]), shape, name)
 
 
-def unpacked(data: bytes, name: str, most: int) -> bytes:
+def unpacked(data: bytes | bytearray, name: str, most: int) -> bytes:
     """What gzip packed, if it is at most so many bytes."""
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
@@ -122,7 +123,12 @@ def unpacked(data: bytes, name: str, most: int) -> bytes:
 
 
 def shaped(
-    data: bytes, start: int, dtype: np.dtype, shape: tuple[int, ...], name: str, order: str = "C"
+    data: bytes | bytearray,
+    start: int,
+    dtype: np.dtype,
+    shape: tuple[int, ...],
+    name: str,
+    order: str = "C",
 ) -> np.ndarray:
     """Bytes from `start` on as an array, exactly as many as its shape needs; not copied."""
     needed = math.prod(shape) * dtype.itemsize  # Python's integers: no header overflows them

@@ -9,6 +9,8 @@ import stat
 import weakref
 import zipfile
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from infovae_core.catalogue import DataError
@@ -16,6 +18,7 @@ from infovae_core.catalogue import DataError
 ENTRIES = 300_000  # files
 BYTES = 8 * 2**30  # read from one tree and the archives in it, unpacked
 TABLE = 64 * 2**20  # bytes of a zip's table of entries
+PIECE = 2**20  # bytes unpacked at once
 ENTRY = b"PK\1\2"  # begins each of its lines
 PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 NOISE = re.compile(r"(^|/)(\.|__MACOSX/|Thumbs\.db$|desktop\.ini$)")  # what systems leave behind
@@ -51,29 +54,32 @@ class Tree(ABC):
         self.title = title
         self._budget = Budget() if within is None else within._budget
 
-    def read(self, name: str, most: int = BYTES) -> bytes:
+    def read(self, name: str, most: int = BYTES) -> bytes | bytearray:
         """What lies under a name, which is then in memory.
 
         Raises: DataError where it cannot be read, has more than `most` bytes, or where more than
             `BYTES` have been read.
         """
-        left = self._budget.left(self.title, name)
-        data = self._read(name, min(most, left) + 1)
-        if len(data) > left:
+        left, size = self._budget.left(self.title, name), self._size(name)
+        if size > left:
             raise DataError(
                 f"{self.title} must hold at most {BYTES:,} bytes once unpacked, got more at "
                 f"{name}; leave some out, or scale the images down"
             )
-        if len(data) > most:
+        if size > most:
             raise DataError(
                 f"{name} must have at most {most:,} bytes once unpacked, got more; save arrays as "
                 "uint8 and images smaller, or leave some out"
             )
+        data = self._read(name, size)
         self._budget.spend(self.title, name, len(data))
         return data
 
     @abstractmethod
-    def _read(self, name: str, most: int) -> bytes: ...
+    def _size(self, name: str) -> int: ...
+
+    @abstractmethod
+    def _read(self, name: str, most: int) -> bytes | bytearray: ...
 
 
 class Folder(Tree):
@@ -83,22 +89,23 @@ class Folder(Tree):
         self.path = path
         super().__init__(listed(path) if names is None else names, path.name)
 
+    def _size(self, name: str) -> int:
+        with readable(name):
+            return (self.path / name).stat().st_size
+
     def _read(self, name: str, most: int) -> bytes:
-        try:
-            with (self.path / name).open("rb") as file:
-                return file.read(most)
-        except OSError as error:
-            raise DataError(
-                f"{name} must be a file that can be read, got {error.strerror}; check it"
-            ) from error
+        with readable(name), (self.path / name).open("rb") as file:
+            return file.read(most)
 
 
 class Zip(Tree):
     """Entries of a zip, which is never unpacked to the disk."""
 
-    def __init__(self, file: Path | bytes, title: str, within: Tree | None = None) -> None:
+    def __init__(
+        self, file: Path | bytes | bytearray, title: str, within: Tree | None = None
+    ) -> None:
         try:
-            raw = io.BytesIO(file) if isinstance(file, bytes) else io.FileIO(file)
+            raw = io.FileIO(file) if isinstance(file, Path) else io.BytesIO(file)
             packed = Packed(raw, title)
             weakref.finalize(self, packed.close)
             self._zip = zipfile.ZipFile(packed)
@@ -116,15 +123,34 @@ class Zip(Tree):
         self._entries = {entry.filename.replace("\\", "/"): entry for entry in entries}
         super().__init__(list(self._entries), title, within)
 
-    def _read(self, name: str, most: int) -> bytes:
+    def _size(self, name: str) -> int:
+        return self._entries[name].file_size  # zipfile unpacks no more, whatever there is
+
+    def _read(self, name: str, most: int) -> bytearray:
         try:
             with self._zip.open(self._entries[name]) as file:
-                return file.read(most)
+                data, done = bytearray(most), 0  # read at once it would be in memory twice
+                while piece := file.read(PIECE):
+                    data[done : done + len(piece)] = piece
+                    done += len(piece)
+                del data[done:]
+                return data
         except Exception as error:
             raise DataError(
                 f"the entries of {self.title} must be whole, got {name} that cannot be unpacked "
                 f"({error}); pack it again, without a password"
             ) from error
+
+
+@contextmanager
+def readable(name: str) -> Iterator[None]:
+    """Says which file it is that cannot be read."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"{name} must be a file that can be read, got {error.strerror}; check it"
+        ) from error
 
 
 class Packed(io.BufferedReader):
