@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
 from pydantic import ValidationError
 
-from dashboard import forms, state, words
+from dashboard import forms, state, uploads, words
 from dashboard.experiments import Contender, describe, side_by_side
 from infovae_core import fits, runs
 from infovae_core.config import RunConfig
@@ -120,7 +121,8 @@ def _called(root: Path, source: str) -> str:
 def _base(root: Path, source: str) -> RunConfig | None:
     """The settings to train with; None where they are wrong, or of another version."""
     if source == FORM:
-        return forms.Form(RunConfig, state.FORM, fits.refusals).value
+        about = uploads.Look().about
+        return forms.Form(RunConfig, state.FORM, partial(fits.refusals, about=about)).value
     try:
         return state.settings(runs.Run(root / source))
     except (runs.RunError, ValidationError):

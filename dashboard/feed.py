@@ -30,7 +30,7 @@ NEWS = 2_000_000  # bytes of a run's answers kept
 PACKED = Cache(128_000_000)  # what was packed, of all runs
 SHOWN = (
     *("step", "steps", "epoch", "epochs", "rate", "seconds"),
-    *("created", "device", "error", "preparing"),
+    *("created", "device", "error", "preparing", "drawing"),
 )
 
 

@@ -13,9 +13,9 @@ import numpy as np
 import streamlit as st
 
 from dashboard import forms, state, words
-from infovae_core import own
+from infovae_core import catalogue, own
 from infovae_core.catalogue import About, DataError
-from infovae_core.config import RunConfig
+from infovae_core.config import DataConfig, RunConfig
 from infovae_core.files import ACCEPTED
 from infovae_core.store import Arrays
 
@@ -28,13 +28,40 @@ APART = 128  # grey between the images
 PIXELS = 36  # a sample image is enlarged to about so many
 
 
+class Look:
+    """Data sets as a page sees them: a person's files are looked at once, however often it asks.
+
+    As long as they are read, a bar stands where they were asked for.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[tuple, Arrays | DataError] = {}
+
+    def about(self, config: DataConfig) -> About:
+        """What is known of a data set. Raises: DataError."""
+        return catalogue.about(config, self.load)
+
+    def load(self, config: DataConfig) -> Arrays:
+        """A person's own files. Raises: DataError."""
+        key = config.path, config.size, config.grey, config.root
+        if key not in self._found:
+            try:
+                with progress() as told:
+                    self._found[key] = own.load(config, told)
+            except DataError as error:
+                self._found[key] = error
+        if isinstance(found := self._found[key], DataError):
+            raise found
+        return found
+
+
 def take_up() -> None:
     """Put what was uploaded into the form; to be called before that is made."""
     if path := st.session_state.pop(CHOSEN, None):
         forms.put(state.FORM, {"data": {"name": "files", "path": path}})
 
 
-def panel(form: forms.Form[RunConfig]) -> str:
+def panel(form: forms.Form[RunConfig], look: Look) -> str:
     """Widgets for a person's own images where the form asks for them; why they cannot be used.
 
     That is empty where they can be, or where the form itself says what is wrong.
@@ -70,8 +97,7 @@ def panel(form: forms.Form[RunConfig]) -> str:
     config, unusable = form.part("data"), ""
     if config is not None:
         try:
-            with progress() as told:
-                show(own.about(config, told), own.load(config))
+            show(look.about(config), look.load(config))
         except DataError as error:
             unusable = str(error)
             complain(f"{unusable}.")
@@ -111,24 +137,26 @@ def progress() -> Iterator[Callable[[int, int, str], object]]:
 
 def complain(message: str) -> None:
     """What is wrong, as the form says it."""
+    if message.partition(" ")[0].isalpha():  # no file's name
+        message = message[0].upper() + message[1:]
     st.markdown(f":small[:red[:material/error: {words.plain(message)}]]")
 
 
 def show(known: About, arrays: Arrays) -> None:
     """What is known of the images, and some of them."""
     *_, height, width = known.shape
-    low, high = (words.number(value) for value in known.span)
+    low, high, black, white = map(words.number, (*known.span, *known.ends))
     binary = ", black and white only" if known.values == "binary" else ""
     colours = "colour" if known.values == "colour" else "grey"
     st.markdown(
         f":small[**{known.train + known.test:,} images** of {width} × {height}, {colours}{binary}. "
-        f"{known.train:,} to train on, {known.test:,} held out. Values in the file {low} to "
-        f"{high}; here 0 to 1.]"
+        f"{known.train:,} to train on, {known.test:,} held out. Values from {low} to {high}; "
+        f"{black} becomes black, {white} white.]"
     )
     st.image(samples(arrays), width="stretch", output_format="PNG")
     if known.classes:
         listed = [
-            f"{words.plain(words.short(name, 20))} {count:,}"
+            f"{words.plain(words.short(name, 20))} ({count:,})"
             for name, count in zip(known.classes[:NAMED], known.counts, strict=False)
         ]
         more = len(known.classes) - NAMED

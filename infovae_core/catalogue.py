@@ -5,13 +5,14 @@ Importing this module needs the standard library only.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from infovae_core.config import DataConfig
+    from infovae_core.store import Arrays
 
 # Of a person's own files:
 HELD_OUT = 1 / 6  # where they do not say themselves what is held out
@@ -43,14 +44,16 @@ class About:
     counts: tuple[int, ...] = ()  # items of each class, training and held-out; where it is known
     factors: tuple[tuple[str, int], ...] = ()  # what made each image: name, number of values
     span: tuple[float, float] = (0.0, 1.0)  # values as they lie in the source
+    ends: tuple[float, float] = (0.0, 1.0)  # and those of them that are black and white
     download: str = ""  # how much is fetched on first use, and whence
     source: str = ""
 
 
-def about(config: DataConfig) -> About:
+def about(config: DataConfig, load: Callable[[DataConfig], Arrays] | None = None) -> About:
     """The data set that `config` asks for, as many items as it asks for. Loads no torch.
 
-    A person's own files are read whole where that has not been done before.
+    A person's own files are read whole where that has not been done before, by `own.load` or
+    another `load`.
 
     Raises: DataError for files that cannot be used: the rule, what was got, the remedy.
     """
@@ -58,7 +61,7 @@ def about(config: DataConfig) -> About:
     if config.name == "files":
         from infovae_core import own
 
-        known = own.about(config)
+        known = own.about(config, (load or own.load)(config))
     train = min(known.train, config.limit or known.train)
     few, many = ENOUGH
     return replace(known, train=train, epochs=known.epochs or min(max(IMAGES // train, few), many))

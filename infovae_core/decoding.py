@@ -31,7 +31,8 @@ from infovae_core.errors import explain
 from infovae_core.model import VAE
 from infovae_core.networks import Reshape, build
 from infovae_core.runs import Run, RunError
-from infovae_core.snapshots import BLOCK, as_drawn
+from infovae_core.snapshots import BLOCK, as_drawn, rows_of
+from infovae_core.store import Progress, quiet
 
 KINDS: dict[type[nn.Module], str] = {  # what `decoders.decode` and the browser can do
     nn.Linear: "linear",
@@ -50,7 +51,12 @@ Decode = Callable[[Float[Tensor, "n d"]], Shaped[np.ndarray, "n *item"]]
 
 
 @torch.no_grad()
-def take(model: VAE, shape: tuple[int, ...], snapshot: Mapping[str, np.ndarray]) -> Arrays:
+def take(
+    model: VAE,
+    shape: tuple[int, ...],
+    snapshot: Mapping[str, np.ndarray],
+    progress: Progress = quiet,
+) -> Arrays:
     """The decoder of a model as arrays, see `decoders`; no generator is asked.
 
     Args:
@@ -67,7 +73,7 @@ def take(model: VAE, shape: tuple[int, ...], snapshot: Mapping[str, np.ndarray])
         "span": None if len(shape) > 1 else span(snapshot.get("originals", np.ones(1))),
     }
     if layers is None:
-        said["reach"], drawn = atlas(model, shape, snapshot)
+        said["reach"], drawn = atlas(model, shape, snapshot, progress)
         kept |= drawn
     return {"about": np.array(json.dumps(said)), **kept}
 
@@ -97,7 +103,10 @@ def halved(values: Tensor) -> np.ndarray:
 
 
 def atlas(
-    model: VAE, shape: tuple[int, ...], snapshot: Mapping[str, np.ndarray]
+    model: VAE,
+    shape: tuple[int, ...],
+    snapshot: Mapping[str, np.ndarray],
+    progress: Progress = quiet,
 ) -> tuple[float, Arrays]:
     """The reach, and the arrays atlas and, for d > 2, plane; see `decoders`."""
     d, plane = model.latent_dim, snapshot.get("plane")
@@ -110,20 +119,25 @@ def atlas(
     axis = torch.linspace(-reach, reach, places)
     grid = torch.stack(torch.meshgrid(*[axis] * axes, indexing="ij"), -1).flatten(0, -2)
     z = grid if plane is None else grid @ torch.from_numpy(plane).T.to(grid)
-    images = decoded(model.decode, z, like)
+    images = decoded(model.decode, z, like, rows_of(shape, progress, "the plane's images"))
     drawn = {"atlas": images.reshape(*[places] * axes, *images.shape[1:])}
     return reach, drawn if plane is None else drawn | {"plane": plane}
 
 
 def decoded(
-    decode: Callable[[Tensor], Any], z: Float[Tensor, "n d"], like: Tensor
+    decode: Callable[[Tensor], Any],
+    z: Float[Tensor, "n d"],
+    like: Tensor,
+    progress: Callable[[float], object] = lambda done: None,
 ) -> Shaped[np.ndarray, "n *item"]:
     """What a view shows of codes, on the device and in the precision of `like`.
 
-    Images are u8 [n, h, w(, c)], points f32 [n, k].
+    Images are u8 [n, h, w(, c)], points f32 [n, k]. `progress` hears of the share of each block
+    that is drawn, where it is drawn value by value.
     """
     blocks = z.to(like).split(BLOCK)
-    return np.concatenate([as_drawn(picture(decode(block))) for block in blocks])
+    drawn = [as_drawn(picture(decode(block), progress=progress)) for block in blocks]
+    return np.concatenate(drawn)
 
 
 def restore(config: ModelConfig, arrays: Mapping[str, np.ndarray]) -> Decode:

@@ -189,20 +189,25 @@ class Sequential(Distribution):
         return torch.stack(drawn).reshape(shape)
 
 
-def picture(p: Distribution, generator: torch.Generator | None = None) -> Float[Tensor, "b *data"]:
+def picture(
+    p: Distribution,
+    generator: torch.Generator | None = None,
+    progress: Callable[[float], object] = lambda done: None,
+) -> Float[Tensor, "b *data"]:
     """What a view shows of p(x|z): its mean or, where that cannot be had, one draw each.
 
     The noise of such draws is `generator`'s; without one it is the same for all images and at every
-    call, so that whatever differs comes from z.
+    call, so that whatever differs comes from z. `progress` hears of the share of them that is done.
     """
     if not isinstance(p, Sequential):
         return p.mean
     if generator is not None:
         return p.draw(
-            torch.rand(p.batch_shape + p.event_shape, generator=generator, device=generator.device)
+            torch.rand(p.batch_shape + p.event_shape, generator=generator, device=generator.device),
+            progress,
         )
     noise = torch.rand(p.event_shape, generator=torch.Generator().manual_seed(0))
-    return p.draw(noise.expand(p.batch_shape + p.event_shape))
+    return p.draw(noise.expand(p.batch_shape + p.event_shape), progress)
 
 
 def uniform(shape: torch.Size, like: Tensor) -> Tensor:

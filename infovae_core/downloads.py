@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from infovae_core import store
 from infovae_core.catalogue import SETS, DataError
 from infovae_core.files import pictures
 from infovae_core.files.trees import Folder, Tree, Zip
-from infovae_core.store import Arrays, Part, Progress, Shelf
+from infovae_core.store import Arrays, Originals, Part, Progress, Shelf
 
 if TYPE_CHECKING:
     from torchvision.datasets import VisionDataset
@@ -71,7 +72,7 @@ def cifar(name: str, root: Path, progress: Progress) -> Arrays:
     with complaint(name, place, remedy):
         if not all(file.exists() for file in files):
             fetched(name, CIFAR[name], root, progress)
-        return store.obtain(root, name, store.key_of(root, files), make)
+        return store.decoded(root, name, Originals(root, tuple(files)), make, progress)
 
 
 def celeba(root: Path, progress: Progress) -> Arrays:
@@ -86,15 +87,16 @@ def celeba(root: Path, progress: Progress) -> Arrays:
     with complaint("celeba", place, remedy):
         if not celeba_files(place):
             fetch_celeba(root, progress)
-        key = store.key_of(root, celeba_files(place))
-        return store.obtain(root, "celeba", key, lambda shelf: faces(place, shelf, progress))
+        originals = Originals(root, celeba_files(place))
+        make = partial(faces, place, progress=progress)
+        return store.decoded(root, "celeba", originals, make, progress)
 
 
-def celeba_files(place: Path) -> list[Path]:
+def celeba_files(place: Path) -> tuple[Path, ...]:
     """What is read of CelebA; empty where something is missing. The folder stands for its files."""
     images = [place / "img_align_celeba", place / "img_align_celeba.zip"]
     found = [path for path in images if path.exists()][:1] + [place / name for name in LISTS]
-    return found if len(found) == 3 and all(path.exists() for path in found) else []
+    return tuple(found) if len(found) == 3 and all(path.exists() for path in found) else ()
 
 
 def faces(place: Path, shelf: Shelf, progress: Progress) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from infovae_core.catalogue import About, DataError
 from infovae_core.config import DataConfig, ModelConfig, RunConfig
 
 LARGEST = 48  # pixels on a side up to which a layer of 1024 on all of them stays reasonable
+VALUES = 2**15  # of an item up to which layers of 256 on all of them do: 17 million weights
 
 
 class Misfit(ValueError):
@@ -41,6 +42,11 @@ class Items(NamedTuple):
 def why_not_network(name: str, items: Items) -> str | None:
     """What keeps a network from the data, in a clause; None where nothing does."""
     if name == "mlp":
+        if (values := math.prod(items.shape)) > VALUES:
+            return (
+                f"needs at most {VALUES:,} numbers an item, got {values:,}: its outer layers have "
+                "weights for each and every unit; scale the images down"
+            )
         return None
     if items.real or len(items.shape) < 2:
         return "needs images"
@@ -114,12 +120,17 @@ def options(name: str) -> tuple[str, ...]:
     return ModelConfig.model_fields[name].annotation.__args__
 
 
-def refusals(path: str, values: Mapping[str, Any]) -> dict[str, str]:
+def refusals(
+    path: str,
+    values: Mapping[str, Any],
+    about: Callable[[DataConfig], About] = catalogue.about,
+) -> dict[str, str]:
     """The options of a field that do not fit what other fields say, each with the reason.
 
     Args:
         path: of the field in a `RunConfig`, with dots.
         values: what all fields say, by their paths.
+        about: gives what is known of the data. Raises: DataError.
     """
     section, _, field = path.rpartition(".")
     if section != "model" or field not in ("network", "likelihood"):
@@ -132,7 +143,7 @@ def refusals(path: str, values: Mapping[str, Any]) -> dict[str, str]:
     }
     try:
         data = DataConfig.model_validate(said)
-        items = Items.of(catalogue.about(data), data.binarize)
+        items = Items.of(about(data), data.binarize)
     except (ValueError, OSError, DataError):
         return {}  # the data's own fields say what is wrong
     [why_not] = [rule for _, name, rule in rules(values["model.network"], items) if name == field]

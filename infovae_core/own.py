@@ -7,6 +7,7 @@ torch.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import re
 import secrets
@@ -21,7 +22,8 @@ from infovae_core import files, store
 from infovae_core.catalogue import HELD_OUT, SETS, About, DataError
 from infovae_core.config import DataConfig
 from infovae_core.files import Source, trees
-from infovae_core.store import Arrays, Progress, Shelf, quiet
+from infovae_core.files.source import DECODED
+from infovae_core.store import Arrays, Originals, Progress, Shelf, quiet
 
 FOLDER = "own"  # in the folder of the data
 LEAST = 10  # images
@@ -34,25 +36,25 @@ def load(config: DataConfig, progress: Progress = quiet) -> Arrays:
 
     Raises: DataError.
     """
-    try:
-        path = config.path
-        base = path if path.is_dir() else path.parent
-        key = store.key_of(base, trees.files_of(path), size=config.size, grey=config.grey)
-    except OSError as error:
-        trees.open_tree(config.path)  # which says what is wrong where nothing is there
-        raise DataError(
-            f"{config.path} must be readable, got {error.strerror}; check its rights"
-        ) from error
+    path, how = config.path, {"size": config.size, "grey": config.grey}
 
     def make(shelf: Shelf) -> dict[str, Any]:
-        return write(files.find(config.path, config.size, config.grey, progress), shelf, progress)
+        return write(files.find(path, config.size, config.grey, progress), shelf, progress)
 
-    return store.obtain(config.root, f"own-{slug(config.path.stem)}", key, make)
+    try:
+        originals = Originals(path if path.is_dir() else path.parent, files.files_of(path))
+        name = f"own-{slug(path.stem)}"
+        return store.decoded(config.root, name, originals, make, progress, **how)
+    except OSError as error:
+        trees.open_tree(path)  # which says what is wrong where nothing is there
+        raise DataError(
+            f"{path} must be readable, got {error.strerror or error}; check its rights, and those "
+            f"of the folder {config.root}"
+        ) from error
 
 
-def about(config: DataConfig, progress: Progress = quiet) -> About:
-    """What is known of them. Raises: DataError."""
-    kept = load(config, progress)
+def about(config: DataConfig, kept: Arrays) -> About:
+    """What is known of the images that were loaded."""
     facts = kept.facts
     return replace(
         SETS["files"],
@@ -64,6 +66,7 @@ def about(config: DataConfig, progress: Progress = quiet) -> About:
         classes=kept.classes,
         counts=tuple(facts["counts"]),
         span=tuple(facts["span"]),
+        ends=tuple(facts["ends"]),
     )
 
 
@@ -79,6 +82,12 @@ def write(source: Source, shelf: Shelf, progress: Progress) -> dict[str, Any]:
         raise DataError(
             f"there must be at least {LEAST} images, two of them held out and two not, got "
             f"{len(parts['train'])} and {len(parts['test'])} held out; add some"
+        )
+    if (needed := len(source) * math.prod(source.shape)) > DECODED:
+        raise DataError(
+            f"images must take at most {DECODED:,} bytes once decoded, got {needed:,}: "
+            f"{len(source):,} of {' × '.join(map(str, source.shape))}; set a smaller size, or "
+            "leave some out"
         )
     done, levels = 0, set()
     for part, rows in parts.items():
@@ -98,6 +107,7 @@ def write(source: Source, shelf: Shelf, progress: Progress) -> dict[str, Any]:
         "values": kind,
         "counts": counts if source.classes else [],
         "span": source.span,
+        "ends": source.ends,
     }
 
 
@@ -153,8 +163,8 @@ def upload(
         os.replace(trial, place)
     except OSError as error:
         raise DataError(
-            f"the folder {root} must have room for what is uploaded, got {error.strerror}; free "
-            "some, or choose another folder"
+            f"the folder {root} must have room for what is uploaded, and let it be written, got "
+            f"{error.strerror or error}; free some, or choose another folder (data.root)"
         ) from error
     finally:
         shutil.rmtree(trial, ignore_errors=True)

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from infovae_core.data import Dataset
     from infovae_core.objectives import Objective
     from infovae_core.snapshots import Arrays
+    from infovae_core.store import Progress
     from infovae_core.training import Plan, Report, Row, State
 
 BEAT = 0.25  # seconds between two heartbeats
+UNSEEN = 0.4  # seconds that images may be drawn before it is said
 RATE_OVER = 2.0  # seconds that images per second are measured over
 SNAPSHOTS = 200  # kept of a run
 ROOM = 256_000_000  # bytes of them, and
@@ -137,8 +139,9 @@ class Recorder:
         from infovae_core import decoding, snapshots
 
         self._check(state)
-        self.before = snapshots.take(state, self.images, self.before)
-        decoder = decoding.take(state.model, self.images.shape, self.before)
+        with self.pulse.telling() as told:
+            self.before = snapshots.take(state, self.images, self.before, told)
+            decoder = decoding.take(state.model, self.images.shape, self.before, told)
         self.run.save_decoder(state.step, decoder)  # first: what is seen can be decoded
         self.run.save_snapshot(state.step, self.before)
         if not self.pictured:  # once the first codes can be seen
@@ -236,6 +239,7 @@ class Pulse:
         self.run, self.watch = run, watch
         self.step = 0
         self.preparing: dict[str, object] | None = None  # done, of and what, of the data
+        self.drawing: dict[str, object] | None = None  # and of a snapshot's images
         self._plan: Plan | None = None
         self._begun = 0.0
         self._before = run.status["seconds"] or 0.0  # trained before this process
@@ -259,6 +263,20 @@ class Pulse:
         self.step, self._begun, self._plan = step, time.monotonic(), plan
         self.set(steps=plan.steps, epochs=plan.epochs, device=device)
 
+    @contextmanager
+    def telling(self) -> Iterator[Progress]:
+        """A progress that viewers see, where it goes on for a while."""
+        begun = time.monotonic()
+
+        def told(done: int, of: int, what: str) -> None:
+            if time.monotonic() - begun > UNSEEN:
+                self.drawing = {"done": done, "of": of, "what": what}
+
+        try:
+            yield told
+        finally:
+            self.drawing = None
+
     @property
     def epoch(self) -> float:
         """Epochs completed."""
@@ -275,7 +293,7 @@ class Pulse:
             if self._plan is not None:
                 changes |= {"step": self.step, "epoch": self.epoch, "seconds": self.seconds}
                 changes["rate"] = self._rate(self._plan.batch_size)
-            self.run.set_status(preparing=self.preparing, **changes)
+            self.run.set_status(preparing=self.preparing, drawing=self.drawing, **changes)
 
     def _rate(self, batch_size: int) -> float | None:
         """Images per second of late."""

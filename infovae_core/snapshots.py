@@ -1,7 +1,7 @@
 """Snapshots: what a view draws of a run at one step, as named numpy arrays."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +14,7 @@ from infovae_core.data import Dataset, Split
 from infovae_core.distributions import picture
 from infovae_core.randomness import seed_of
 from infovae_core.sights import Sample, even_noise
+from infovae_core.store import Progress, quiet
 from infovae_core.training import State
 
 POINTS = 2500  # codes of each split
@@ -29,7 +30,12 @@ Arrays = dict[str, np.ndarray]
 
 
 @torch.no_grad()
-def take(state: State, data: Dataset, before: Mapping[str, np.ndarray] | None = None) -> Arrays:
+def take(
+    state: State,
+    data: Dataset,
+    before: Mapping[str, np.ndarray] | None = None,
+    progress: Progress = quiet,
+) -> Arrays:
     """Codes, reconstructions and prior samples of a state's model, and what its divergence sees.
 
     Arrays: mean and std f32 [n, d] of q(z|x); label i16 [n]; split u8 [n], 0 train and 1 test;
@@ -37,7 +43,8 @@ def take(state: State, data: Dataset, before: Mapping[str, np.ndarray] | None = 
     held-out images each time; samples u8 [m, h, w(, c)], decoded from the same prior draws each
     time; of points these three as they are, f32 [k, n]; for d > 2 also center f32 [d] and plane
     f32 [d, 2], the codes' principal plane, turned to agree with the snapshot `before`; and those of
-    `overlay`. Decoded images are those of `distributions.picture`.
+    `overlay`. Decoded images are those of `distributions.picture`; `progress` hears of them where
+    they are drawn value by value.
     """
     model = state.model
     splits = seen(data)
@@ -54,6 +61,11 @@ def take(state: State, data: Dataset, before: Mapping[str, np.ndarray] | None = 
         model.latent_dim,
         generator=torch.Generator().manual_seed(seed_of(0, "samples")),
     )
+
+    def drawn_of(z: Tensor, what: str) -> np.ndarray:
+        rows = rows_of(data.shape, progress, what)
+        return as_drawn(picture(model.decode(z), progress=rows))
+
     arrays = {
         "mean": mean,
         "std": stds.float().cpu().numpy(),
@@ -61,13 +73,19 @@ def take(state: State, data: Dataset, before: Mapping[str, np.ndarray] | None = 
         **places(counts),
         "shown": chosen.to(torch.int32).cpu().numpy(),
         "originals": as_drawn(shown),
-        "reconstructions": as_drawn(picture(model.decode(model.posterior(shown).mean))),
-        "samples": as_drawn(picture(model.decode(prior.to(shown)))),
+        "reconstructions": drawn_of(model.posterior(shown).mean, "reconstructions"),
+        "samples": drawn_of(prior.to(shown), "samples"),
     }
     if model.latent_dim > 2:
         arrays["center"] = mean.mean(0)
         arrays["plane"] = principal_plane(mean, None if before is None else before.get("plane"))
     return arrays | overlay(state, splits[0].x, means, stds)
+
+
+def rows_of(shape: tuple[int, ...], progress: Progress, what: str) -> Callable[[float], object]:
+    """Tells a progress of the rows of images that are drawn, from the share that is done."""
+    rows = shape[-2:][0]
+    return lambda share: progress(round(share * rows), rows, f"Drawing rows of {what}")
 
 
 def seen(data: Dataset) -> list[Split]:

@@ -1,28 +1,39 @@
 """Decoded data sets kept on the disk: read once, afterwards mapped into memory at once.
 
 A kept set is a folder `<root>/cache/<name>-<key>` of .npy files and a record. The key is made of
-the names, sizes and times of change of the files that were read, and of how they were to be read:
-whoever changes a file gets a new one. It appears whole or not at all, by one renaming.
+the names and bytes of the files that were read, and of how they were to be read: whoever changes a
+file gets a new one. It appears whole or not at all, by one renaming.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import re
 import shutil
+import stat
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from filelock import FileLock
 
-FORMAT = 1  # of what is kept; another one is read anew
+from infovae_core.catalogue import DataError
+
+FORMAT = 2  # of what is kept; another one is read anew
 RECORD = "record.json"
 KEEP = 4  # sets of one name; those made before them are removed
+READ = ".read.json"  # in the cache: what files contain, by what the file system says of them
+REMEMBERED = 256  # of those
+FULL = (errno.ENOSPC, errno.EDQUOT)
+EVERY = 200  # files between two reports of progress
 
 Progress = Callable[[int, int, str], object]  # so many done, of how many (0: unknown), of what
 
@@ -57,14 +68,24 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def empty(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
-        """An array u8 on the disk, to be filled: it need not fit into memory."""
+    def empty(
+        self, name: str, shape: tuple[int, ...], dtype: np.dtype | type = np.uint8
+    ) -> np.ndarray:
+        """An array on the disk, to be filled: it need not fit into memory.
+
+        Raises: OSError where the disk has no room for it.
+        """
         path = self.folder / f"{name}.npy"
-        return np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+        array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+        # The file has holes, and where a disk is full a process that fills them is killed: SIGBUS.
+        if hasattr(os, "posix_fallocate"):
+            with path.open("r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        return array
 
     def put(self, name: str, array: np.ndarray) -> None:
         """An array as it is."""
-        np.save(self.folder / f"{name}.npy", array, allow_pickle=False)
+        self.empty(name, array.shape, array.dtype)[:] = array
 
 
 def obtain(root: Path, name: str, key: str, make: Callable[[Shelf], dict[str, Any]]) -> Arrays:
@@ -73,6 +94,8 @@ def obtain(root: Path, name: str, key: str, make: Callable[[Shelf], dict[str, An
     `make` writes train-x, train-y, test-x and test-y, perhaps train-factors and test-factors, to
     the shelf, and gives the other fields of `Arrays`. Where `root` cannot be written the set is
     made for this process alone.
+
+    Raises: DataError where there is no room for it, or whatever `make` raises.
     """
     cache = root / "cache"
     here, made = cache / f"{name}-{key}", cache / f".{name}-{key}.partial"
@@ -83,14 +106,14 @@ def obtain(root: Path, name: str, key: str, make: Callable[[Shelf], dict[str, An
         lock = FileLock(cache / f".{name}-{key}.lock").acquire()
     except OSError:  # what is mapped outlives its file
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            return _make(Path(folder), make)
+            return _make(Path(folder), make, folder)
     with lock:
         if (found := _open(here)) is not None:  # somebody else has made it meanwhile
             return found
         shutil.rmtree(made, ignore_errors=True)  # of a process that was killed
         try:
             made.mkdir()
-            _make(made, make)
+            _make(made, make, root)
             shutil.rmtree(here, ignore_errors=True)
             made.rename(here)
         finally:
@@ -109,10 +132,18 @@ def thin(cache: Path, name: str) -> None:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _make(folder: Path, make: Callable[[Shelf], dict[str, Any]]) -> Arrays | None:
-    record = make(Shelf(folder))
-    sizes = {path.name: path.stat().st_size for path in folder.glob("*.npy")}
-    (folder / RECORD).write_text(json.dumps(record | {"sizes": sizes}))
+def _make(folder: Path, make: Callable[[Shelf], dict[str, Any]], root: Path | str) -> Arrays | None:
+    try:
+        record = make(Shelf(folder))
+        sizes = {path.name: path.stat().st_size for path in folder.glob("*.npy")}
+        (folder / RECORD).write_text(json.dumps(record | {"sizes": sizes}))
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise DataError(
+            f"the folder {root} must have room for what is decoded, got {error.strerror}; free "
+            "some, set a smaller size, or choose another folder (data.root)"
+        ) from error
     return _open(folder)
 
 
@@ -145,18 +176,104 @@ def _map(path: Path) -> np.ndarray:
     return array if array.ndim > 1 else np.array(array)
 
 
-def key_of(base: Path, files: Iterable[Path], **how: Any) -> str:
-    """A name for the content of files below `base`, from what the file system says of them.
+# What is read: its content, without reading all of it at every start.
+
+
+@dataclass(frozen=True)
+class Originals:
+    """The files below `base` that a set is decoded from. A folder stands for what lies in it."""
+
+    base: Path
+    paths: tuple[Path, ...]
+
+    def stamp(self) -> str:
+        """What the file system says of them: nothing can be written without changing it.
+
+        Size and time of change may be set by whoever copies a file; the time at which its entry
+        was changed (ctime) and its inode may not.
+
+        Raises: FileNotFoundError where one is missing; DataError.
+        """
+        digest = blake2b(digest_size=16)
+        for path in self.paths:
+            about = path.stat()
+            if not (stat.S_ISREG(about.st_mode) or stat.S_ISDIR(about.st_mode)):
+                raise DataError(f"{path} must be a plain file, got another kind; take it away")
+            times = about.st_mtime_ns, about.st_ctime_ns
+            said = (self._name(path), about.st_size, *times, about.st_dev, about.st_ino)
+            digest.update(repr(said).encode())
+        return digest.hexdigest()
+
+    def content(self, progress: Progress) -> str:
+        """Names and bytes; of a folder the time at which files came or went."""
+        digest = blake2b(digest_size=16)
+        for done, path in enumerate(self.paths):
+            if done % EVERY == 0:
+                progress(done, len(self.paths), "Reading files")
+            digest.update(repr(self._name(path)).encode())
+            if path.is_dir():
+                digest.update(str(path.stat().st_mtime_ns).encode())
+                continue
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, blake2b).digest())
+        return digest.hexdigest()
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self.base).as_posix()
+
+
+def decoded(
+    root: Path,
+    name: str,
+    originals: Originals,
+    make: Callable[[Shelf], dict[str, Any]],
+    progress: Progress = quiet,
+    **how: Any,
+) -> Arrays:
+    """What `make` decodes from files, see `obtain`; at once where it did so from the same bytes.
 
     Args:
-        how: they are read; another way has another name.
+        how: they are decoded; another way is another set.
 
-    Raises: FileNotFoundError where one is missing.
+    Raises: DataError, also where they change meanwhile; OSError where they cannot be read.
     """
-    digest = hashlib.blake2b(json.dumps([FORMAT, how], sort_keys=True).encode(), digest_size=8)
-    for file in files:
-        about, name = file.stat(), file.relative_to(base).as_posix()
-        digest.update(
-            f"{name}\0{about.st_size}\0{about.st_mtime_ns}\n".encode(errors="surrogateescape")
-        )
-    return digest.hexdigest()
+    stamp = originals.stamp()
+    content = remembered(root / "cache", stamp) or originals.content(progress)
+    said = json.dumps([FORMAT, content, how], sort_keys=True).encode()
+
+    def unchanged(shelf: Shelf) -> dict[str, Any]:
+        record = make(shelf)
+        if originals.stamp() != stamp:
+            raise DataError(
+                f"files must stay as they are while they are read, got others in {originals.base}; "
+                "try again once they are complete"
+            )
+        return record
+
+    found = obtain(root, name, blake2b(said, digest_size=8).hexdigest(), unchanged)
+    remember(root / "cache", stamp, content)
+    return found
+
+
+def remembered(cache: Path, stamp: str) -> str | None:
+    """The content of what the file system said that of; None where it was not read before."""
+    try:
+        content = json.loads((cache / READ).read_bytes()).get(stamp)
+    except (OSError, ValueError, AttributeError):
+        return None
+    return content if isinstance(content, str) else None
+
+
+def remember(cache: Path, stamp: str, content: str) -> None:
+    """Keep that, where it can be kept; whoever writes at the same time may undo it."""
+    with suppress(OSError, ValueError, AttributeError):
+        try:
+            known = json.loads((cache / READ).read_bytes())
+        except (OSError, ValueError):
+            known = {}
+        if known.get(stamp) == content:
+            return
+        known = dict([*known.items(), (stamp, content)][-REMEMBERED:])
+        with tempfile.NamedTemporaryFile("w", dir=cache, prefix=READ, delete=False) as file:
+            json.dump(known, file)
+        os.replace(file.name, cache / READ)

@@ -1,5 +1,7 @@
 """Choose settings, press Train, watch the model learn."""
 
+from functools import partial
+
 import streamlit as st
 
 from dashboard import exports, family, forms, live, palette, presets, state, uploads, words
@@ -37,10 +39,11 @@ def ask(request: str) -> None:
 
 with st.sidebar:
     uploads.take_up()
-    form = forms.Form(RunConfig, state.FORM, fits.refusals)
+    look = uploads.Look()
+    form = forms.Form(RunConfig, state.FORM, partial(fits.refusals, about=look.about))
     presets.menu(form, state.FORM)
     form.draw("data.name")
-    unusable = uploads.panel(form)
+    unusable = uploads.panel(form, look)
     form.draw("objective")
     name = form.said("objective.name")
     kind, objective = OBJECTIVES[name], form.part("objective")

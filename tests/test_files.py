@@ -15,7 +15,7 @@ from PIL import Image
 from infovae_core import catalogue, data, files, own
 from infovae_core.catalogue import DataError
 from infovae_core.config import DataConfig
-from infovae_core.files import arrays, pictures, trees
+from infovae_core.files import arrays, pictures, source, trees
 from tests import formats
 from tests.formats import idx, npy, png
 
@@ -206,6 +206,67 @@ def test_odd_images_are_read_as_one_sees_them(tmp_path):
     assert pictures.decoded(held, "a", None, False).shape == (3, 12, 8)
 
 
+WIDE = {
+    "float": np.linspace(0, 1, 64, dtype=np.float32),
+    "float to 255": np.linspace(0, 255, 64, dtype=np.float32),
+    "signed float": np.linspace(-1, 1, 64, dtype=np.float32),
+    "int32": np.linspace(0, 65535, 64).round().astype(np.int32),
+    "12 bits": np.linspace(0, 4095, 64).round().astype(np.uint16),
+}
+
+
+@pytest.mark.parametrize("kind", WIDE)
+def test_images_of_more_than_a_byte_are_scaled_as_arrays_are(kind, tmp_path):
+    values = WIDE[kind].reshape(8, 8)
+    images = [saved(Image.fromarray(np.roll(values, i)), "TIFF") for i in range(12)]
+    formats.write_folder(tmp_path / "deep", {f"{i}.tif": x for i, x in enumerate(images)})
+    np.save(tmp_path / "x.npy", np.stack([np.roll(values, i) for i in range(12)]))
+    found, same = (data.load(config(tmp_path / name)) for name in ("deep", "x.npy"))
+    assert images_of(found) == images_of(same)
+    known = catalogue.about(config(tmp_path / "deep"))
+    assert known.span == pytest.approx((values.min(), values.max()))
+    assert known.ends == known.span
+    ramp = np.linspace(0, 255, 64).round()  # all of what bytes can show
+    assert np.abs(np.sort(found.train.items()[0].flatten().numpy()) * 255 - ramp).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("value", "match"),
+    [(np.nan, "finite values, got NaN or ∞ in bad.tif"), (70_000, r"must lie in .* to 7e\+04 in")],
+)
+def test_images_of_other_values_are_refused(value, match, tmp_path):
+    values = WIDE["float"].reshape(8, 8).copy()
+    named = {f"{i}.tif": saved(Image.fromarray(values), "TIFF") for i in range(12)}
+    values[3, 3] = value
+    named["bad.tif"] = saved(Image.fromarray(values), "TIFF")
+    formats.write_folder(tmp_path / "deep", named)
+    refused(tmp_path / "deep", match)
+
+
+@pytest.mark.parametrize(
+    ("span", "ends"),
+    [
+        *(((0, 1), (0, 1)), ((0, 0.6), (0, 1)), ((0, 0.4), (0, 0.4)), ((0, 0), (0, 1))),
+        *(((-1, 1), (-1, 1)), ((-0.1, 0.2), (-1, 1))),
+        *(((0, 16), (0, 16)), ((3, 16), (0, 16)), ((0, 255), (0, 255)), ((0, 200), (0, 255))),
+        *(((0, 4095), (0, 4095)), ((0, 40_000), (0, 65535)), ((5, 65535), (0, 65535))),
+    ],
+)
+def test_white_is_the_usual_value_or_the_largest_where_that_stays_far_below(span, ends):
+    assert source.ends_of(*span, "x") == ends
+
+
+def test_digits_as_scikit_learn_has_them_are_not_dark(tmp_path):
+    images = formats.noise(50, 8, 8) % 17.0
+    np.savez(tmp_path / "digits.npz", x=images)
+    found = data.load(config(tmp_path / "digits.npz"))
+    x = torch.cat((found.train.items(), found.test.items()))
+    assert x.max() == 1
+    assert x.mean() == pytest.approx(images.mean() / 16, abs=1e-3)
+    known = catalogue.about(config(tmp_path / "digits.npz"))
+    assert known.span == known.ends == (0, 16)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_the_split_is_fair_and_always_the_same(seed):
     random = np.random.default_rng(seed)
@@ -270,6 +331,10 @@ def not_finite(value):
     return x
 
 
+def unicode(code):
+    return np.full(20, code, np.uint32).view("U1")
+
+
 BAD_ARRAYS = {
     "rank 2": ({"x": X.reshape(20, -1)}, "rank 3 .* or 4 .* got 20 × 30 in x"),
     "rank 5": ({"x": X[..., None, None]}, "rank 3"),
@@ -284,6 +349,8 @@ BAD_ARRAYS = {
     "matrix of labels": ({"x": X, "y": np.eye(20)}, "one for each of the 20 images, got 20 × 20"),
     "half labels": ({"x": X, "y": LABELS + 0.5}, "whole numbers, got 0.5 in y"),
     "NaN labels": ({"x": X, "y": np.full(20, np.nan)}, "whole numbers, got nan in y"),
+    "labels of no characters": ({"x": X, "y": unicode(0x110000)}, "must be text, got characters"),
+    "halves of characters": ({"x": X, "y": unicode(0xD800)}, "must be text, got characters"),
     "complex labels": ({"x": X, "y": LABELS * 1j}, "numbers or names"),
     "labels of one part": ({"x_train": X, "x_test": X, "y_train": LABELS}, "for all images or"),
     "unknown names": ({"left": X, "right": X}, "must be called x and y"),
@@ -467,6 +534,15 @@ def test_bytes_are_counted_as_they_are_unpacked_whatever_the_header_says(
     refused(tmp_path / "x.zip", "at most 10,000 bytes" if honest else "whole|at most 10,000 bytes")
 
 
+def test_an_entry_that_is_smaller_than_it_says_is_not_filled_up(tmp_path):
+    formats.write_zip(tmp_path / "x.zip", {"x.npy": npy(X)})
+    packed = bytearray((tmp_path / "x.zip").read_bytes())
+    place = packed.rindex(b"PK\1\2")
+    packed[place + 24 : place + 28] = struct.pack("<I", len(npy(X)) + 30)  # as if with another row
+    (tmp_path / "x.zip").write_bytes(packed)
+    assert trees.Zip(tmp_path / "x.zip", "x").read("x.npy") == npy(X)
+
+
 def test_many_small_entries_are_counted_together(tmp_path, monkeypatch):
     named, _ = formats.pictures(each=6)
     total = sum(map(len, named.values()))
@@ -477,8 +553,57 @@ def test_many_small_entries_are_counted_together(tmp_path, monkeypatch):
     assert catalogue.about(config(tmp_path / "pets.zip")).train == 10
 
 
+def test_an_archive_within_an_archive_has_no_limit_of_its_own(tmp_path, monkeypatch):
+    formats.write_zip(tmp_path / "set.npz", {"x.npy": npy(np.zeros((20, 40, 40), np.uint8))})
+    packed = (tmp_path / "set.npz").read_bytes()
+    formats.write_zip(tmp_path / "outer.zip", {"set.npz": packed})
+    total = len(packed) + len(npy(np.zeros((20, 40, 40), np.uint8)))
+    for module, limit in ((trees, "BYTES"), (arrays, "HELD")):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, limit, total - 1)
+            refused(tmp_path / "outer.zip", "set.npz must .* once unpacked|x.npy must .* unpacked")
+    monkeypatch.setattr(trees, "BYTES", total)
+    monkeypatch.setattr(arrays, "HELD", total)
+    assert catalogue.about(config(tmp_path / "outer.zip")).shape == (40, 40)
+
+
+def test_what_is_held_in_memory_at_once_is_bounded(tmp_path, monkeypatch):
+    formats.write_folder(tmp_path / "parts", {"x_train.npy": npy(X), "x_test.npy": npy(X)})
+    with monkeypatch.context() as patch:
+        patch.setattr(arrays, "HELD", 2 * X.nbytes - 1)
+        refused(tmp_path / "parts", "x_train.npy must have at most .* got more; save arrays as")
+    named, _ = formats.pictures(each=6)
+    formats.write_folder(tmp_path / "pets", named)
+    with monkeypatch.context() as patch:
+        patch.setattr(pictures, "BYTES", 100)
+        refused(tmp_path / "pets", "cat/0.png must have at most 100 bytes")
+
+
+def test_images_past_the_limit_of_bytes_are_not_decoded(tmp_path, monkeypatch):
+    np.save(tmp_path / "x.npy", X)
+    monkeypatch.setattr(own, "DECODED", 20 * 64 * 64 - 1)
+    monkeypatch.setattr(arrays.Images, "decoded", lambda *_: pytest.fail("decoded"))
+    refused(tmp_path / "x.npy", "81,919 bytes once decoded, got 81,920: 20 of 64 × 64", size=64)
+
+
+def test_a_table_of_too_many_files_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    named, _ = formats.pictures(each=6)
+    formats.write_zip(tmp_path / "pets.zip", named)
+    packed = bytearray((tmp_path / "pets.zip").read_bytes())
+    packed[-14:-10] = struct.pack("<HH", 1, 1)  # as if it had one entry
+    (tmp_path / "liar.zip").write_bytes(packed)
+    monkeypatch.setattr(zipfile, "ZipInfo", lambda *_: pytest.fail("an entry was read"))
+    for name in ("pets.zip", "liar.zip"):
+        with monkeypatch.context() as patch:
+            patch.setattr(trees, "ENTRIES", 11)
+            refused(tmp_path / name, "at most 11 files, got 12")
+        with monkeypatch.context() as patch:
+            patch.setattr(trees, "TABLE", 100)
+            refused(tmp_path / name, "files, got a table of [0-9]+ bytes")
+
+
 def test_a_gzip_past_the_limit_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(trees, "BYTES", 10_000)
+    monkeypatch.setattr(arrays, "HELD", 10_000)
     big = gzip.compress(idx(np.zeros((20, 40, 40), np.uint8)))
     (tmp_path / "x-idx3-ubyte.gz").write_bytes(big)
     refused(tmp_path / "x-idx3-ubyte.gz", "at most 10,000 bytes once unpacked")
@@ -623,8 +748,8 @@ def test_however_a_file_is_damaged_it_is_read_or_refused(name, tmp_path):
         formats.write_folder(folder, others | {name: bytes(damaged)})
         path = folder if others else folder / name
         try:
-            source = files.find(path, 8, True)
-            source.decode(range(len(source)))
+            found = files.find(path, 8, True)
+            found.decode(range(len(found)))
         except DataError as error:
             said.append(str(error))
     assert len(said) > 5

@@ -16,7 +16,8 @@ CORE = (
 ORDER = [  # each imports only from those before it
     ("aggregate", "decoders"),
     ("divergences", "distributions", "bounds", "randomness", "runs", "sights"),
-    ("catalogue", "likelihoods", "pixelcnn", "store"),
+    ("catalogue", "likelihoods", "pixelcnn"),
+    ("store",),
     ("model", "metrics", "intervals", "probes", "files", "sprites", "toys"),
     ("estimators", "evidence", "results", "terms"),
     ("critics", "objectives"),

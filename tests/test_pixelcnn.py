@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from infovae_core import distributions
-from infovae_core.config import ModelConfig
+from infovae_core import data, decoding, distributions, snapshots, training
+from infovae_core.config import ModelConfig, RunConfig
 from infovae_core.networks import build
 from infovae_core.pixelcnn import FIRST, LATER, PixelCNN
 
@@ -111,6 +111,22 @@ def test_drawing_says_how_far_it_is():
     said = []
     decoder()(torch.randn(1, 2)).draw(torch.rand(1, 6, 5), said.append)
     assert said == pytest.approx([i / 6 for i in range(1, 7)])
+
+
+def test_a_snapshot_says_how_far_its_images_are():
+    small = {"network": "pixelcnn", "pixel_channels": 2, "pixel_layers": 1}
+    config = RunConfig.model_validate({"data": {"binarize": "threshold"}, "model": small})
+    binary, said = data.load(config.data), []
+
+    def told(*what):
+        said.append(what)
+
+    state = training.init(config, binary)
+    snapshot = snapshots.take(state, binary, progress=told)
+    decoding.take(state.model, binary.shape, snapshot, told)
+    for images in ("reconstructions", "samples", "the plane's images"):
+        rows = [(done, of) for done, of, what in said if what == f"Drawing rows of {images}"]
+        assert rows == [(row, 8) for row in range(1, 9)], images
 
 
 def test_what_a_view_shows_differs_by_the_code_alone():

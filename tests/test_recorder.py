@@ -311,3 +311,17 @@ def test_training_as_it_should_be_warns_of_nothing(objective, digits):
     for report in training.train(config, digits):
         for one in report.rows:
             assert blown_up(one, report.state.objective, digits) == {}
+
+
+def test_what_is_drawn_for_long_is_told(run, clock):
+    pulse = Pulse(run)
+    with pulse.telling() as told:
+        told(1, 28, "Drawing rows of samples")
+        assert pulse.drawing is None  # it may be over before anybody has seen it
+        clock.now += 1
+        told(2, 28, "Drawing rows of samples")
+        pulse.set()
+        said = {"done": 2, "of": 28, "what": "Drawing rows of samples"}
+        assert run.status["drawing"] == said
+    pulse.set()
+    assert run.status["drawing"] is None

@@ -1,6 +1,8 @@
 """What is decoded once is kept: whole, or not at all, and anew once its files change."""
 
+import errno
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 
 from infovae_core import store
+from infovae_core.catalogue import DataError
 
 ROOT = Path(__file__).parent.parent
 
@@ -106,20 +109,113 @@ def test_where_nothing_can_be_written_it_is_made_for_this_process(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["cache"]
 
 
-def test_the_key_is_that_of_the_files_and_of_how_they_are_read(tmp_path):
+def test_a_full_disk_is_said_before_anything_is_filled(tmp_path, monkeypatch):
+    def reserve(file, start, size):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", reserve)
+    make = Maker()
+    with pytest.raises(DataError, match=r"must have room for .* got No space left .*; free some"):
+        store.obtain(tmp_path, "set", "0" * 16, make)
+    assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".lock"]
+
+
+def test_what_is_to_be_filled_has_its_place_on_the_disk(tmp_path):
+    store.Shelf(tmp_path).empty("x", (1000, 1000))
+    about = (tmp_path / "x.npy").stat()
+    assert 512 * about.st_blocks >= about.st_size > 1000**2
+
+
+# Files and what they contain.
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Two files in a folder, and how a set is decoded from them."""
+    folder = tmp_path / "files"
     for name in ("a/1", "b/1"):
-        (tmp_path / name).parent.mkdir()
-        (tmp_path / name).write_text("x")
-        os.utime(tmp_path / name, ns=(5, 5))
-    files = [tmp_path / "a/1"]
-    key = store.key_of(tmp_path, files, size=8)
-    assert key == store.key_of(tmp_path, files, size=8)
-    others = {store.key_of(tmp_path, files, size=9), store.key_of(tmp_path, [tmp_path / "b/1"])}
-    os.utime(files[0], ns=(5, 6))
-    others.add(store.key_of(tmp_path, files, size=8))
-    files[0].write_text("xy")
-    os.utime(files[0], ns=(5, 5))
-    others.add(store.key_of(tmp_path, files, size=8))
-    assert len(others | {key}) == 5
-    moved = tmp_path.rename(tmp_path.with_name("elsewhere"))
-    assert store.key_of(moved, [moved / "a/1"], size=8) in others
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text("x")
+    return folder
+
+
+def decode(folder, make, *names, **how):
+    originals = store.Originals(folder, tuple(folder / name for name in names or ("a/1", "b/1")))
+    return store.decoded(folder.parent, "set", originals, make, **how)
+
+
+def test_what_was_read_is_not_read_again(files, monkeypatch):
+    make = Maker()
+    decode(files, make)
+    monkeypatch.setattr(store.Originals, "content", lambda *_: pytest.fail("read"))
+    is_whole(decode(files, make))
+    assert make.made == 1
+
+
+def test_the_same_bytes_are_the_same_set_wherever_and_whenever_they_were_written(files):
+    make = Maker()
+    decode(files, make)
+    os.utime(files / "a/1", ns=(5, 5))
+    decode(files, make)
+    moved = files.rename(files.with_name("moved"))
+    decode(moved, make)
+    shutil.copytree(moved, files)
+    is_whole(decode(files, make))
+    assert make.made == 1
+
+
+def test_other_bytes_are_another_set_even_if_size_and_time_are_the_same(files):
+    make, path = Maker(), files / "a/1"
+    decode(files, make)
+    before = path.stat()
+    path.write_text("y")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    decode(files, make)
+    assert make.made == 2
+
+
+def test_other_names_and_other_ways_are_other_sets(files):
+    make = Maker()
+    for how in ({}, {"size": 8}, {"size": 9}):
+        decode(files, make, **how)
+    for names in (["a/1"], ["b/1"]):
+        decode(files, make, *names)
+    assert make.made == 5
+
+
+def test_files_that_change_while_they_are_read_are_not_kept(files):
+    class Meddler(Maker):
+        def __call__(self, shelf):
+            (files / "b/1").write_text(str(self.made))
+            return super().__call__(shelf)
+
+    with pytest.raises(DataError, match=r"must stay as they are .*; try again"):
+        decode(files, Meddler())
+    assert not list((files.parent / "cache").glob("set*"))
+
+
+def test_what_is_no_file_is_not_opened(files):
+    os.mkfifo(files / "pipe")
+    with pytest.raises(DataError, match="must be a plain file"):
+        decode(files, Maker(), "pipe")
+
+
+@pytest.mark.parametrize("broken", [b"", b"[]", b"{", b"\xff", b'{"a": 1}'])
+def test_a_broken_memory_only_has_files_read_again(broken, files):
+    make = Maker()
+    decode(files, make)
+    (files.parent / "cache" / store.READ).write_bytes(broken)
+    for _ in range(2):
+        is_whole(decode(files, make))
+    assert make.made == 1
+
+
+def test_the_memory_is_bounded(files, monkeypatch):
+    monkeypatch.setattr(store, "REMEMBERED", 3)
+    cache = files.parent
+    for i in range(5):
+        store.remember(cache, str(i), f"content {i}")
+    assert [store.remembered(cache, str(i)) for i in range(5)] == [
+        *(None, None, "content 2", "content 3", "content 4")
+    ]

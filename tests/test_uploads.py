@@ -58,7 +58,7 @@ def test_an_upload_is_shown_and_can_be_trained_on(page, root):
     said = texts(page)
     for words in (
         *("20 images", "of 12 × 12, colour", "17 to train on, 3 held out"),
-        *("0 to 255", "2 classes: cat 10, dog 10"),
+        *("0 to 255", "0 becomes black, 255 white", "2 classes: cat (10), dog (10)"),
     ):
         assert words in said, words
     assert len(page.get("image")) == 1
@@ -72,6 +72,15 @@ def test_size_and_grey_change_what_is_shown(page):
     page.number_input(key="config.1.data.size").set_value(6)
     drawn(page.toggle(key="config.1.data.grey").set_value(True).run())
     assert "of 6 × 6, grey" in texts(page)
+
+
+def test_files_are_looked_at_once_in_a_rerun(page, monkeypatch):
+    upload(page, "pets.zip", zipped(PETS))
+    load, calls = own.load, []
+    monkeypatch.setattr(own, "load", lambda *args: calls.append(args) or load(*args))
+    drawn(page.run())
+    assert len(calls) == 1
+    assert "20 images" in texts(page)
 
 
 def test_a_bad_upload_says_why_and_leaves_the_form_as_it_was(page):

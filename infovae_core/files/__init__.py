@@ -7,17 +7,33 @@ remedy. Loads no torch.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from infovae_core.catalogue import DataError
 from infovae_core.files import arrays, pictures
 from infovae_core.files.source import Source
-from infovae_core.files.trees import Tree, Zip, open_tree
+from infovae_core.files.trees import Tree, Zip, listed, open_tree
 from infovae_core.store import Progress, quiet
 
 ACCEPTED = "images (PNG, JPEG, …), an .npz or .npy array, IDX files, or a .zip of any of these"
 
-__all__ = ["ACCEPTED", "Source", "find"]
+KINDS: dict[str, Callable[[str], bool]] = {
+    "images": pictures.is_picture,
+    "IDX files": arrays.is_idx,
+    ".npy arrays": lambda name: name.lower().endswith(".npy"),
+    ".npz files": lambda name: name.lower().endswith(".npz"),
+}
+
+__all__ = ["ACCEPTED", "Source", "files_of", "find"]
+
+
+def files_of(path: Path) -> tuple[Path, ...]:
+    """The files on the disk that `find` may read, sorted."""
+    if not path.is_dir():
+        return (path,)
+    names = (name for name in listed(path) if any(is_one(name) for is_one in KINDS.values()))
+    return tuple(path / name for name in sorted(names))
 
 
 def find(path: Path, size: int | None, grey: bool, progress: Progress = quiet) -> Source:
@@ -26,12 +42,7 @@ def find(path: Path, size: int | None, grey: bool, progress: Progress = quiet) -
     Raises: DataError.
     """
     tree = open_tree(path)
-    kinds = {
-        "images": [name for name in tree.names if pictures.is_picture(name)],
-        "IDX files": [name for name in tree.names if arrays.is_idx(name)],
-        ".npy arrays": [name for name in tree.names if name.lower().endswith(".npy")],
-        ".npz files": [name for name in tree.names if name.lower().endswith(".npz")],
-    }
+    kinds = {kind: list(filter(is_one, tree.names)) for kind, is_one in KINDS.items()}
     found = {kind: names for kind, names in kinds.items() if names}
     if not found:
         others = ", ".join(tree.names[:3]) or "nothing"
@@ -49,15 +60,22 @@ def find(path: Path, size: int | None, grey: bool, progress: Progress = quiet) -
 
 
 def read_arrays(tree: Tree, kind: str, names: list[str], progress: Progress) -> arrays.Named:
-    """The images and labels among named arrays."""
+    """The images and labels among named arrays, which are held in memory until they are decoded."""
+    left = arrays.HELD
     if kind == ".npz files":  # which is a zip of .npy files
         [name] = names
-        tree = Zip(tree.read(name), name)
-        names = [name for name in tree.names if name.lower().endswith(".npy")]
+        packed = tree.read(name, left)
+        left -= len(packed)
+        tree = Zip(packed, name, within=tree)
+        names = list(filter(KINDS[".npy arrays"], tree.names))
     read = arrays.read_idx if kind == "IDX files" else arrays.read_npy
     said = {}
     wanted = arrays.wanted(names)
     for done, name in enumerate(wanted):
         progress(done, len(wanted), f"Reading {name}")
-        said[name] = read(tree.read(name), name)
+        data = tree.read(name, left)
+        if name.lower().endswith(".gz"):
+            data = arrays.unpacked(data, name, left)
+        said[name] = read(data, name)
+        left -= said[name].nbytes
     return said

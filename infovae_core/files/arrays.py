@@ -7,6 +7,7 @@ import io
 import math
 import re
 import struct
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
@@ -14,9 +15,8 @@ import numpy as np
 from PIL import Image
 
 from infovae_core.catalogue import DataError
-from infovae_core.files import trees
-from infovae_core.files.pictures import fitted
-from infovae_core.files.source import CLASSES, Source, check_sides
+from infovae_core.files.pictures import fitted, levels
+from infovae_core.files.source import CLASSES, Source, check_sides, ends_of, finite
 
 Named = Mapping[str, np.ndarray]
 
@@ -25,7 +25,8 @@ IMAGES = {"x", "image", "images", "img", "imgs", "data", "pixels"}
 LABELS = {"y", "label", "labels", "target", "targets", "class", "classes"}
 TEST, TRAIN, ASIDE = {"test", "t10k"}, {"train", "training"}, {"val", "valid", "validation"}
 FILLERS = re.compile(r"idx\d?|ubyte|arr|\d+|gz|npy")
-SPANS = ((0, 1), (-1, 1), (0, 255), (0, 65535))  # of values that are black and white at the ends
+HEADER = 2**16  # bytes within which that of an array ends
+HELD = 2**30  # bytes of all arrays together, which are in memory at once
 NAMES = (
     "x and y, or x_train, y_train, x_test and y_test (images and labels, data and targets do too)"
 )
@@ -64,10 +65,10 @@ def wanted(names: list[str]) -> list[str]:
     return chosen
 
 
-def read_npy(data: bytes, name: str) -> np.ndarray:
+def read_npy(data: bytes | bytearray, name: str) -> np.ndarray:
     """An array in NumPy's format, as it is. No pickle is opened."""
     try:
-        file = io.BytesIO(data)
+        file = io.BytesIO(data[:HEADER])
         version = np.lib.format.read_magic(file)
         headers = np.lib.format
         read = {(1, 0): headers.read_array_header_1_0, (2, 0): headers.read_array_header_2_0}
@@ -87,13 +88,11 @@ def read_npy(data: bytes, name: str) -> np.ndarray:
             f"arrays must hold numbers, got pickled Python objects in {name}, which could run any "
             "program when opened; save it with one dtype, such as uint8"
         )
-    return shaped(data[file.tell() :], dtype, shape, name, order="F" if fortran else "C")
+    return shaped(data, file.tell(), dtype, shape, name, order="F" if fortran else "C")
 
 
-def read_idx(data: bytes, name: str) -> np.ndarray:
-    """An array in the IDX format, also packed by gzip."""
-    if name.lower().endswith(".gz"):
-        data = unpacked(data, name)
+def read_idx(data: bytes | bytearray, name: str) -> np.ndarray:
+    """An array in the IDX format."""
     if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in IDX or not 1 <= data[3] <= 4:
         raise DataError(
             f"{name} must begin as IDX files do (two zero bytes, type, rank), got "
@@ -103,39 +102,43 @@ def read_idx(data: bytes, name: str) -> np.ndarray:
     if len(data) < start:
         raise DataError(f"{name} must be a whole file, got {len(data)} bytes; fetch it again")
     shape = struct.unpack(f">{rank}I", data[4:start])
-    return shaped(data[start:], np.dtype(IDX[data[2]]), shape, name)
+    return shaped(data, start, np.dtype(IDX[data[2]]), shape, name)
 
 
-def unpacked(data: bytes, name: str) -> bytes:
-    """What gzip packed, if it is not too much."""
+def unpacked(data: bytes | bytearray, name: str, most: int) -> bytes:
+    """What gzip packed, if it is at most so many bytes."""
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
-            found = file.read(trees.BYTES + 1)
+            found = file.read(most + 1)
     except Exception as error:
         raise DataError(
             f"{name} must be a whole gzip file, got one that cannot be unpacked ({error}); fetch "
             "it again"
         ) from error
-    if len(found) > trees.BYTES:
+    if len(found) > most:
         raise DataError(
-            f"{name} must hold at most {trees.BYTES:,} bytes once unpacked, got more; leave some "
-            "out"
+            f"{name} must have at most {most:,} bytes once unpacked, got more; leave some out"
         )
     return found
 
 
 def shaped(
-    data: bytes, dtype: np.dtype, shape: tuple[int, ...], name: str, order: str = "C"
+    data: bytes | bytearray,
+    start: int,
+    dtype: np.dtype,
+    shape: tuple[int, ...],
+    name: str,
+    order: str = "C",
 ) -> np.ndarray:
-    """Bytes as an array, exactly as many as its shape needs."""
+    """Bytes from `start` on as an array, exactly as many as its shape needs; not copied."""
     needed = math.prod(shape) * dtype.itemsize  # Python's integers: no header overflows them
-    if len(data) != needed or not needed or min(shape, default=1) < 1:
+    if len(data) - start != needed or not needed or min(shape, default=1) < 1:
         values = " × ".join(map(str, shape))
         raise DataError(
             f"{name} must be whole and not empty: {needed:,} bytes for {values} values, got "
-            f"{len(data):,}; save or fetch it again"
+            f"{len(data) - start:,}; save or fetch it again"
         )
-    return np.frombuffer(data, dtype).reshape(shape, order=order)
+    return np.frombuffer(data, dtype, offset=start).reshape(shape, order=order)
 
 
 def find(named: Named, size: int | None, grey: bool) -> Source:
@@ -163,6 +166,7 @@ def find(named: Named, size: int | None, grey: bool) -> Source:
     if all(given):
         labels, classes = labels_of(given, images)
     span = span_of(images)
+    ends = ends_of(*span, images[0].name)
     height, width, channels = images[0].layout
     grey = grey or channels == 1
     check_sides(*((size, size) if size else (height, width)), images[0].name)
@@ -171,7 +175,7 @@ def find(named: Named, size: int | None, grey: bool) -> Source:
     def decode(rows: Sequence[int]) -> np.ndarray:
         return np.stack(
             [
-                image.decoded(row, span, size, grey)
+                image.decoded(row, ends, size, grey)
                 for image, row in ((images[r >= first], r - first * (r >= first)) for r in rows)
             ]
         )
@@ -182,7 +186,8 @@ def find(named: Named, size: int | None, grey: bool) -> Source:
         labels=labels,
         classes=classes,
         held_out=np.arange(len(labels)) >= first if len(images) == 2 else None,
-        span=tuple(map(float, span_found(images))),
+        span=span,
+        ends=ends,
         decode=decode,
     )
 
@@ -208,14 +213,11 @@ class Images:
                 f"images must have 1 channel or 3, first or last, got {shape} in {name}; drop or "
                 "merge the others"
             )
-        if array.dtype.kind == "f":
-            for start in range(0, len(array), 4096):
-                if not np.isfinite(block := array[start : start + 4096]).all():
-                    bad = start + int(np.argwhere(~np.isfinite(block))[0, 0])
-                    raise DataError(
-                        f"images must have finite values, got NaN or ∞ in image {bad} of {name}; "
-                        "leave it out or fill it in"
-                    )
+        if array.dtype.kind == "f" and not (sound := finite(array)).all():
+            raise DataError(
+                f"images must have finite values, got NaN or ∞ in image {sound.argmin()} of "
+                f"{name}; leave it out or fill it in"
+            )
 
     def __len__(self) -> int:
         return len(self.array)
@@ -232,12 +234,11 @@ class Images:
             return (*self.array.shape[1:], 1)
         return self.array.shape[1:] if self.last else (*self.array.shape[2:], self.array.shape[1])
 
-    def decoded(self, row: int, span: tuple[int, int], size: int | None, grey: bool) -> np.ndarray:
+    def decoded(
+        self, row: int, ends: tuple[float, float], size: int | None, grey: bool
+    ) -> np.ndarray:
         """One image u8 [h, w], or [3, h, w] in colour."""
-        low, high = span
-        pixels = self.array[row]
-        if pixels.dtype != np.uint8 or high != 255:
-            pixels = (255 * (pixels.astype(np.float64) - low) / (high - low)).round().astype("u1")
+        pixels = levels(self.array[row], ends)
         if pixels.ndim == 3 and not self.last:
             pixels = pixels.transpose(1, 2, 0)
         if pixels.ndim == 3 and pixels.shape[2] == 1:
@@ -246,25 +247,10 @@ class Images:
         return fitted(image.convert("L") if grey and pixels.ndim == 3 else image, size)
 
 
-def span_found(images: Sequence[Images]) -> tuple[float, float]:
+def span_of(images: Sequence[Images]) -> tuple[float, float]:
     """The smallest and the largest value."""
     arrays = [image.array for image in images]
-    return min(a.min() for a in arrays), max(a.max() for a in arrays)
-
-
-def span_of(images: Sequence[Images]) -> tuple[int, int]:
-    """The values that black and white have: the first of `SPANS` that holds them all.
-
-    Raises: DataError where none does.
-    """
-    low, high = span_found(images)
-    for least, most in SPANS:
-        if least <= low and high <= most:
-            return least, most
-    raise DataError(
-        "values of images must lie in [0, 1], [−1, 1], 0 … 255 or 0 … 65535, got "
-        f"{low:.4g} to {high:.4g} in {images[0].name}; rescale them"
-    )
+    return float(min(a.min() for a in arrays)), float(max(a.max() for a in arrays))
 
 
 def labels_of(
@@ -284,6 +270,11 @@ def labels_of(
             raise DataError(
                 f"labels must be numbers or names, got {array.dtype} in {name}; convert them"
             )
+        if array.dtype.kind == "U" and not readable(array):
+            raise DataError(
+                f"labels that are names must be text, got characters in {name} that Unicode does "
+                "not have; save them again, or number the classes"
+            )
         if array.dtype.kind == "f":
             whole = np.isfinite(array)
             if not (whole.all() and (array == array.round()).all()):
@@ -300,3 +291,11 @@ def labels_of(
             "leave them out if they are no classes"
         )
     return labels.astype(np.int64), tuple(map(str, found.tolist()))
+
+
+def readable(names: np.ndarray) -> bool:
+    """Whether an array of text has only characters that there are, and can be written out."""
+    if not names.dtype.itemsize:
+        return True
+    codes = np.ascontiguousarray(names).view(names.dtype.byteorder.replace("|", "=") + "u4")
+    return not ((codes > sys.maxunicode) | ((codes >= 0xD800) & (codes < 0xE000))).any()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
-import warnings
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from infovae_core.catalogue import DataError
-from infovae_core.files.source import CLASSES, Source, check_sides
+from infovae_core.files.source import CLASSES, Source, check_sides, ends_of, finite
 from infovae_core.files.trees import Tree
 from infovae_core.store import Progress
 
@@ -23,8 +23,11 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 SUFFIXES = {
     *(".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"),
 }
-PIXELS = 50_000_000  # of one image, before it is decoded
-GREY = {"1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I"}
+PIXELS = 50_000_000  # of one image, before it is decoded, and of all that are decoded at once
+BYTES = 128 * 2**20  # of one file
+WORKERS = 8
+GREY = {"1", "L", "LA", "La", "I;16", "I;16B", "I;16L", "I", "F"}
+WIDE = ("I", "F")  # modes of more than a byte a pixel begin so
 SPLITS = {"train": False, "training": False, "test": True, "testing": True}
 ASIDE = {"val", "valid", "validation"}  # neither trained on nor reported
 EVERY = 200  # images between two reports of progress
@@ -37,7 +40,7 @@ class Header(NamedTuple):
     width: int
     height: int
     grey: bool
-    deep: bool  # 16 bits a pixel
+    span: tuple[float, float] | None  # of its values, where they have more than a byte
 
 
 def is_picture(name: str) -> bool:
@@ -50,12 +53,10 @@ def find(tree: Tree, names: list[str], size: int | None, grey: bool, progress: P
     names, folders, held_out = sort_out(names)
     labels, classes = labels_of(folders, tree.title)
     headers = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        for done, name in enumerate(names):
-            if done % EVERY == 0:
-                progress(done, len(names), "Looking at images")
-            headers.append(read_header(tree.read(name), name))
+    for done, name in enumerate(names):
+        if done % EVERY == 0:
+            progress(done, len(names), "Looking at images")
+        headers.append(read_header(tree.read(name, BYTES), name))
     grey = grey or all(header.grey for header in headers)
     sizes = {
         (header.height, header.width): name for header, name in zip(headers, names, strict=True)
@@ -68,19 +69,27 @@ def find(tree: Tree, names: list[str], size: int | None, grey: bool, progress: P
         )
     height, width = (size, size) if size else next(iter(sizes))
     check_sides(height, width, names[0])
+    span, ends = span_of(headers, tree.title)
+    largest = max(header.height * header.width for header in headers)
+    workers = min(WORKERS, os.cpu_count() or 1, max(1, PIXELS // largest))
+    reading = threading.Lock()  # a tree is read by one at a time
+
+    def one(row: int) -> np.ndarray:
+        with reading:
+            data = tree.read(names[row], BYTES)
+        return decoded(data, names[row], size, grey, ends)
 
     def decode(rows: Sequence[int]) -> np.ndarray:
-        chosen = [names[row] for row in rows]
-        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-            jobs = [pool.submit(decoded, tree.read(name), name, size, grey) for name in chosen]
-            return np.stack([job.result() for job in jobs])
+        with ThreadPoolExecutor(workers) as pool:
+            return np.stack(list(pool.map(one, rows)))
 
     return Source(
         shape=(height, width) if grey else (3, height, width),
         labels=labels,
         classes=classes,
         held_out=held_out,
-        span=(0, 65535 if any(header.deep for header in headers) else 255),
+        span=span,
+        ends=ends,
         decode=decode,
     )
 
@@ -122,6 +131,20 @@ def labels_of(folders: list[str], title: str) -> tuple[np.ndarray, tuple[str, ..
     return np.array([number[folder] for folder in folders]), tuple(classes)
 
 
+def span_of(
+    headers: Sequence[Header], title: str
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The values in the files, and those that become black and white; of bytes 0 … 255.
+
+    Where some images have more than a byte a pixel, it is theirs: all of them share one scale.
+    """
+    spans = [header.span for header in headers if header.span is not None]
+    if not spans:
+        return (0, 255), (0, 255)
+    low, high = min(low for low, _ in spans), max(high for _, high in spans)
+    return (low, high), ends_of(low, high, title)
+
+
 def natural(name: str) -> tuple[object, ...]:
     """An order in which class 10 comes after class 9."""
     return tuple((0, int(p), "") if p.isdecimal() else (1, 0, p) for p in re.split(r"(\d+)", name))
@@ -133,14 +156,27 @@ def read_header(data: bytes, name: str) -> Header:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             width, height = image.size
             turned = image.getexif().get(ORIENTATION, 1) >= 5
-            grey, deep = image.mode in GREY, image.mode.startswith("I")
+            if width * height > PIXELS:
+                raise too_large(name, f"{width * height:,}")
+            grey, span = image.mode in GREY, None
+            if image.mode.startswith(WIDE):
+                span = span_found(np.asarray(image), name)
+    except DataError:
+        raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise too_large(name, "far more") from error
     except Exception as error:  # Pillow has one for each way in which a file is broken
         raise broken(name, error) from error
-    if width * height > PIXELS:
-        raise too_large(name, f"{width * height:,}")
-    return Header(*((height, width) if turned else (width, height)), grey, deep)
+    return Header(*((height, width) if turned else (width, height)), grey, span)
+
+
+def span_found(pixels: np.ndarray, name: str) -> tuple[float, float]:
+    """The smallest and the largest value of an image. Raises: DataError for NaN and ∞."""
+    if not finite(pixels).all():
+        raise DataError(
+            f"images must have finite values, got NaN or ∞ in {name}; leave it out or fill it in"
+        )
+    return float(pixels.min()), float(pixels.max())
 
 
 def too_large(name: str, got: str) -> DataError:
@@ -156,20 +192,38 @@ def broken(name: str, error: Exception) -> DataError:
     )
 
 
-def decoded(data: bytes, name: str, size: int | None, grey: bool) -> np.ndarray:
-    """An image u8 [h, w], or [3, h, w] in colour; what is transparent becomes white."""
+def decoded(
+    data: bytes,
+    name: str,
+    size: int | None,
+    grey: bool,
+    ends: tuple[float, float] = (0, 65535),
+) -> np.ndarray:
+    """An image u8 [h, w], or [3, h, w] in colour; what is transparent becomes white.
+
+    Args:
+        ends: black and white of values that have more than a byte.
+    """
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             image.load()
             image = ImageOps.exif_transpose(image)
-            if image.mode.startswith("I"):  # 16 bits, of which Pillow would keep the lower eight
-                image = Image.fromarray((np.asarray(image, np.float64) / 257).round().astype("u1"))
+            if image.mode.startswith(WIDE):  # of which Pillow would keep the lower eight bits
+                image = Image.fromarray(levels(np.asarray(image), ends))
             elif image.has_transparency_data:
                 image = image.convert("RGBA")
                 image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
             return fitted(image.convert("L" if grey else "RGB"), size)
     except Exception as error:
         raise broken(name, error) from error
+
+
+def levels(values: np.ndarray, ends: tuple[float, float]) -> np.ndarray:
+    """Values as bytes, of which 0 is black and 255 white."""
+    black, white = ends
+    if values.dtype == np.uint8 and white == 255:
+        return values
+    return (255 * (values.astype(np.float64) - black) / (white - black)).round().astype(np.uint8)
 
 
 def fitted(image: Image.Image, size: int | None) -> np.ndarray:

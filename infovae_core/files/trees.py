@@ -6,49 +6,80 @@ import io
 import os
 import re
 import stat
+import weakref
 import zipfile
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from infovae_core.catalogue import DataError
 
 ENTRIES = 300_000  # files
-BYTES = 8 * 2**30  # read from one tree, unpacked
+BYTES = 8 * 2**30  # read from one tree and the archives in it, unpacked
+TABLE = 64 * 2**20  # bytes of a zip's table of entries
+PIECE = 2**20  # bytes unpacked at once
+ENTRY = b"PK\1\2"  # begins each of its lines
 PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 NOISE = re.compile(r"(^|/)(\.|__MACOSX/|Thumbs\.db$|desktop\.ini$)")  # what systems leave behind
 
 
-class Tree(ABC):
-    """Files by name, with / between folders; sorted, without what systems leave behind."""
+class Budget:
+    """How much may still be read; what is read twice counts once."""
 
-    def __init__(self, names: list[str], title: str) -> None:
+    def __init__(self) -> None:
+        self._left, self._spent = BYTES, dict[tuple[str, str], int]()
+
+    def left(self, *entry: str) -> int:
+        """Bytes that an entry may have, by its tree's title and its name."""
+        return self._left + self._spent.get(entry, 0)
+
+    def spend(self, title: str, name: str, count: int) -> None:
+        """Count what was read of an entry."""
+        self._left = self.left(title, name) - count
+        self._spent[title, name] = count
+
+
+class Tree(ABC):
+    """Files by name, with / between folders; sorted, without what systems leave behind.
+
+    Args:
+        within: the tree that it was read from; what is read from either counts for both.
+    """
+
+    def __init__(self, names: list[str], title: str, within: Tree | None = None) -> None:
         if len(names) > ENTRIES:
-            raise DataError(
-                f"{title} must hold at most {ENTRIES:,} files, got {len(names):,}; leave some out"
-            )
+            raise too_many(title, f"{len(names):,}")
         self.names = tuple(sorted(name for name in names if not NOISE.search(name)))
         self.title = title
-        self._spent: dict[str, int] = {}
-        self._left = BYTES
+        self._budget = Budget() if within is None else within._budget
 
-    def read(self, name: str) -> bytes:
-        """What lies under a name.
+    def read(self, name: str, most: int = BYTES) -> bytes | bytearray:
+        """What lies under a name, which is then in memory.
 
-        Raises: DataError where it cannot be read, or where more than `BYTES` have been read.
+        Raises: DataError where it cannot be read, has more than `most` bytes, or where more than
+            `BYTES` have been read.
         """
-        left = self._left + self._spent.get(name, 0)
-        data = self._read(name, left + 1)
-        if len(data) > left:
+        left, size = self._budget.left(self.title, name), self._size(name)
+        if size > left:
             raise DataError(
                 f"{self.title} must hold at most {BYTES:,} bytes once unpacked, got more at "
                 f"{name}; leave some out, or scale the images down"
             )
-        self._spent[name] = len(data)
-        self._left = left - len(data)
+        if size > most:
+            raise DataError(
+                f"{name} must have at most {most:,} bytes once unpacked, got more; save arrays as "
+                "uint8 and images smaller, or leave some out"
+            )
+        data = self._read(name, size)
+        self._budget.spend(self.title, name, len(data))
         return data
 
     @abstractmethod
-    def _read(self, name: str, most: int) -> bytes: ...
+    def _size(self, name: str) -> int: ...
+
+    @abstractmethod
+    def _read(self, name: str, most: int) -> bytes | bytearray: ...
 
 
 class Folder(Tree):
@@ -58,22 +89,29 @@ class Folder(Tree):
         self.path = path
         super().__init__(listed(path) if names is None else names, path.name)
 
+    def _size(self, name: str) -> int:
+        with readable(name):
+            return (self.path / name).stat().st_size
+
     def _read(self, name: str, most: int) -> bytes:
-        try:
-            with (self.path / name).open("rb") as file:
-                return file.read(most)
-        except OSError as error:
-            raise DataError(
-                f"{name} must be a file that can be read, got {error.strerror}; check it"
-            ) from error
+        with readable(name), (self.path / name).open("rb") as file:
+            return file.read(most)
 
 
 class Zip(Tree):
     """Entries of a zip, which is never unpacked to the disk."""
 
-    def __init__(self, file: Path | bytes, title: str) -> None:
+    def __init__(
+        self, file: Path | bytes | bytearray, title: str, within: Tree | None = None
+    ) -> None:
         try:
-            self._zip = zipfile.ZipFile(io.BytesIO(file) if isinstance(file, bytes) else file)
+            raw = io.FileIO(file) if isinstance(file, Path) else io.BytesIO(file)
+            packed = Packed(raw, title)
+            weakref.finalize(self, packed.close)
+            self._zip = zipfile.ZipFile(packed)
+            packed.opened = True
+        except DataError:
+            raise
         except Exception as error:  # zipfile has one for each way in which a file is broken
             raise DataError(
                 f"{title} must be a whole zip archive, got a file that is none ({error}); pack it "
@@ -83,17 +121,61 @@ class Zip(Tree):
         for entry in entries:
             check(entry, title)
         self._entries = {entry.filename.replace("\\", "/"): entry for entry in entries}
-        super().__init__(list(self._entries), title)
+        super().__init__(list(self._entries), title, within)
 
-    def _read(self, name: str, most: int) -> bytes:
+    def _size(self, name: str) -> int:
+        return self._entries[name].file_size  # zipfile unpacks no more, whatever there is
+
+    def _read(self, name: str, most: int) -> bytearray:
         try:
             with self._zip.open(self._entries[name]) as file:
-                return file.read(most)
+                data, done = bytearray(most), 0  # read at once it would be in memory twice
+                while piece := file.read(PIECE):
+                    data[done : done + len(piece)] = piece
+                    done += len(piece)
+                del data[done:]
+                return data
         except Exception as error:
             raise DataError(
                 f"the entries of {self.title} must be whole, got {name} that cannot be unpacked "
                 f"({error}); pack it again, without a password"
             ) from error
+
+
+@contextmanager
+def readable(name: str) -> Iterator[None]:
+    """Says which file it is that cannot be read."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"{name} must be a file that can be read, got {error.strerror}; check it"
+        ) from error
+
+
+class Packed(io.BufferedReader):
+    """A zip as zipfile opens it: it reads the table in one piece, and makes an object of each line.
+
+    That is 600 bytes of one that may have 46, whatever the archive says of how many there are; so
+    lines are counted before, and in what zipfile itself takes for the table.
+    """
+
+    def __init__(self, raw: io.RawIOBase, title: str) -> None:
+        super().__init__(raw)
+        self.title, self.opened = title, False
+
+    def read(self, size: int | None = -1) -> bytes:
+        if not self.opened and size is not None and size > TABLE:
+            raise too_many(self.title, f"a table of {size:,} bytes")
+        data = super().read(size)
+        if not self.opened and (count := data.count(ENTRY)) > ENTRIES:
+            raise too_many(self.title, f"{count:,}")
+        return data
+
+
+def too_many(title: str, got: str) -> DataError:
+    """More files than are looked at."""
+    return DataError(f"{title} must hold at most {ENTRIES:,} files, got {got}; leave some out")
 
 
 def check(entry: zipfile.ZipInfo, title: str) -> None:
@@ -147,8 +229,3 @@ def open_tree(path: Path) -> Tree:
     if path.suffix.lower() == ".zip":
         return Zip(path, path.name)
     return Folder(path.parent, [path.name])
-
-
-def files_of(path: Path) -> list[Path]:
-    """The files on the disk that `open_tree` reads, sorted."""
-    return [path / name for name in sorted(listed(path))] if path.is_dir() else [path]

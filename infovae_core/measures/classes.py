@@ -42,10 +42,11 @@ def samples(subject: Subject, progress: Progress) -> Estimates:
         subject.generator("classifier"),
         subject.stream("classifier weights"),
         epochs=max(5, CLASSIFIER_STEPS * 128 // len(subject.train_x)),
-        progress=lambda done: progress(0.9 * done),
+        progress=lambda done: progress(done / 2),
     )
     right = (probes.classify(judge, subject.test_x) == data.test.y.cpu()).double().mean().item()
-    counts = np.bincount(probes.classify(judge, drawn(subject)).numpy(), minlength=classes)
+    images = drawn(subject, lambda done: progress((1 + done) / 2))
+    counts = np.bincount(probes.classify(judge, images).numpy(), minlength=classes)
     settings = {
         "classifier": list(CLASSIFIER),
         "accuracy_of_classifier": round(right, 4),
@@ -66,7 +67,7 @@ def samples(subject: Subject, progress: Progress) -> Estimates:
 
 
 @torch.no_grad()
-def drawn(subject: Subject) -> Float[Tensor, "n *data"]:
+def drawn(subject: Subject, progress: Progress) -> Float[Tensor, "n *data"]:
     """Decoded prior draws: the mean of p(x|z), or a draw from it where it has none to show."""
     like = subject.test_x
     noise = torch.randn(
@@ -76,7 +77,14 @@ def drawn(subject: Subject) -> Float[Tensor, "n *data"]:
         device=like.device,
     )
     generator = subject.generator("draws of pixels")
-    return torch.cat([picture(subject.model.decode(z), generator) for z in noise.split(BLOCK)])
+    blocks = noise.split(BLOCK)
+    images = [
+        picture(
+            subject.model.decode(z), generator, lambda done, i=i: progress((i + done) / len(blocks))
+        )
+        for i, z in enumerate(blocks)
+    ]
+    return torch.cat(images)
 
 
 def total_mismatch(shares: np.ndarray) -> np.ndarray | np.floating:

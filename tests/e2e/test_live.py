@@ -200,6 +200,12 @@ def test_preparing_data_is_shown_as_it_goes_on(view, run):
     fakes.progress(run, 30, preparing=None)
     expect(strip.locator(".state")).to_have_text("Running")
     expect(bar).to_have_attribute("aria-valuenow", "30")
+    told = {"done": 7, "of": 28, "what": "Drawing rows of samples"}
+    fakes.progress(run, 31, drawing=told)
+    expect(strip).to_contain_text("Drawing rows of samples: 7 of 28")
+    expect(strip.locator(".state")).to_have_text("Running")
+    fakes.progress(run, 32, drawing=None)
+    expect(strip).not_to_contain_text("Drawing")
 
 
 def test_a_failed_run_says_why(view, run):

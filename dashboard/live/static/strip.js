@@ -40,13 +40,14 @@ export class Strip {
    * Show a run's state and how far it is; "none" where there is no run, "" while nobody knows.
    * A running or finished one may have a `warning`.
    */
-  show(state, { step, steps, epoch, epochs, rate, seconds, error, preparing }, warning) {
+  show(state, { step, steps, epoch, epochs, rate, seconds, error, preparing, drawing }, warning) {
     const prepares = state === "running" ? preparing : null;
     const word = prepares ? "Preparing" : (STATES[state] ?? state);
     const begun = steps != null && !prepares;
     const running = begun && state === "running";
-    const warned = prepares ? progress(prepares) : warning && `▲ ${warning}`;
-    const said = { failed: error, running: warned, finished: warned, ...SAYINGS };
+    const warned = warning && `▲ ${warning}`;
+    const busy = prepares ?? drawing;
+    const said = { failed: error, running: busy ? progress(busy) : warned, finished: warned, ...SAYINGS };
     const saying = said[state] ?? "";
     const left = ((steps - step) * seconds) / step;
     this.state.dataset.state = this.bar.dataset.state = state;

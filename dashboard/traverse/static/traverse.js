@@ -21,6 +21,7 @@ const WAY = evenly(0, 1, 11); // t, from one image to another
 const ROWS = 12; // at most
 const NAMES = { dimensions: 96, between: 150 }; // px for the names of rows
 const AGAIN = 2500; // ms between two looks at runs that train
+const PATIENCE = 400; // ms that images may take before it is said
 const SETTLED = 700; // ms after which the page hears what is shown
 const MINUS = /^-/;
 const STACKED = 760; // px of width up to which the style sheet stacks the parts
@@ -200,7 +201,14 @@ export class Traverse {
     this.picker.mark(inTo ? this.to : this.base.z ? undefined : (this.base.image ?? null));
     this.sliders.offer(first.order, first.codes.kl);
     this.sliders.show(first.codeOf(this.base));
-    const blocks = await this.blocks();
+    const begun = performance.now();
+    const told = (share) => {
+      const late = performance.now() - begun >= PATIENCE;
+      if (late && asked === this.asked) this.#hintAt(`Drawing the images: ${Math.round(100 * share)} %`);
+    };
+    const waiting = setTimeout(() => told(0), PATIENCE + 1);
+    const blocks = await this.blocks(told);
+    clearTimeout(waiting);
     if (asked !== this.asked || this.closed) return;
     if (!blocks) {
       this.#hintAt("The images cannot be decoded now; the server may be busy. Try again in a moment.");
@@ -212,9 +220,9 @@ export class Traverse {
     Object.assign(this.root.dataset, { mode: this.mode, step: first.step, image: this.base.image ?? "", drawn: asked });
   }
 
-  /** What the sheet shows; null where images cannot be had. */
-  async blocks() {
-    const make = { manifold: () => this.#manifolds(), dimensions: () => this.#rows(), between: () => this.#ways() };
+  /** What the sheet shows; null where images cannot be had. `told` hears of the share that is there. */
+  async blocks(told = () => {}) {
+    const make = { manifold: () => this.#manifolds(), dimensions: () => this.#rows(told), between: () => this.#ways() };
     try {
       return await make[this.mode]();
     } catch (error) {
@@ -262,7 +270,7 @@ export class Traverse {
     };
   }
 
-  async #rows() {
+  async #rows(told) {
     const each = Math.max(1, Math.floor(ROWS / this.ready.length));
     const most = Math.max(...this.ready.map(({ dimensions }) => Math.min(dimensions, each)));
     const several = this.ready.length > 1;
@@ -271,6 +279,7 @@ export class Traverse {
       for (const [i, subject] of this.ready.entries()) {
         const dimension = subject.order[rank];
         if (dimension === undefined) continue;
+        told((rank + i / this.ready.length) / most);
         const codes = along(subject.codeOf(this.base), dimension, STOPS);
         const name = `z${subscript(dimension + 1)}`;
         rows.push({
