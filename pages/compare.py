@@ -154,23 +154,28 @@ def curves() -> None:
         quantity = st.selectbox(
             "Quantity",
             list(known),
-            key="compare.quantity",
+            key="quantity",
+            bind="query-params",
             format_func=lambda name: known[name][0],
             width=300,
         )
         clocks = list(comparison.CLOCKS)
         clock = st.segmented_control(
-            "Over", clocks, default="epoch", key="compare.clock", required=True
+            "Over", clocks, default="epoch", key="clock", required=True, bind="query-params"
         )
         splits = st.segmented_control(
             "Split",
             comparison.SPLITS,
             default=comparison.SPLITS,
             selection_mode="multi",
-            key="compare.splits",
+            key="splits",
+            bind="query-params",
         )
         logarithmic = st.toggle(
-            "Logarithmic", key="compare.log", help="Values at or below 0 are left out."
+            "Logarithmic",
+            key="logarithmic",
+            bind="query-params",
+            help="Values at or below 0 are left out.",
         )
     label, unit = known[quantity]
     figure(

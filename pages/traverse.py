@@ -7,7 +7,6 @@ from infovae_core import runs
 
 CHOSEN = "traverse.runs"
 MOST = 4  # runs at once: as many manifolds as stand side by side
-WISHES = ("view", "step", "image", "to", "axes", "z")  # what the address says besides the runs
 
 root = runs.default_root()
 absent = state.runs_in_view(root, CHOSEN, MOST, "traverse")
@@ -43,12 +42,5 @@ if not ids:
     st.info("Choose a run above, or several to compare.", icon=":material/open_with:")
     st.stop()
 
-wish = {name: st.query_params[name] for name in WISHES if name in st.query_params}
 compared = comparison.entries([runs.Run(root / id) for id in ids])
-shown = traverse.show(compared, wish, key="traverse")
-if shown.wish:
-    for name in WISHES:
-        if name in shown.wish:
-            st.query_params[name] = shown.wish[name]
-        else:
-            st.query_params.pop(name, None)
+traverse.show(compared, key="traverse")

@@ -151,11 +151,11 @@ def test_columns_can_be_left_out(made):
 def test_every_logged_quantity_is_drawn_over_every_clock(made):
     page = opened(*made)
     for name in fakes.QUANTITIES:
-        page.selectbox(key="compare.quantity").set_value(name)
+        page.selectbox(key="quantity").set_value(name)
         drawn(page.run())
         assert names_in(figure(page, "curves")) == {"plain", "beta *four*"}
     for clock in ("step", "epoch", "seconds"):
-        page.segmented_control(key="compare.clock").set_value(clock)
+        page.segmented_control(key="clock").set_value(clock)
         drawn(page.run())
     page.segmented_control(key="compare.splits").set_value(["test"])
     assert len(figure(drawn(page.run()), "curves")) == 2

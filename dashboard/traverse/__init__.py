@@ -6,7 +6,7 @@ browser, so that a slider moves without a question to the server; the page's scr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from statistics import NormalDist
 from typing import Any
 
@@ -30,13 +30,8 @@ def quantiles(count: int) -> tuple[float, ...]:
     return tuple(NormalDist().inv_cdf((i + 0.5) / count) for i in range(count))
 
 
-def show(
-    compared: Iterable[Entry],
-    wish: Mapping[str, str],
-    key: str,
-    on_wish_change: Callable[[], Any] = lambda: None,
-) -> Any:
-    """Traversals of these runs; `wish` is what to show at first, as `wish` of the result said."""
+def show(compared: Iterable[Entry], key: str) -> Any:
+    """Traversals of these runs."""
     return _component(
         key=key,
         data={
@@ -54,10 +49,8 @@ def show(
                 }
                 for entry in compared
             ),
-            "wish": tuple(wish.items()),  # a dict would make streamlit load pandas
             "quantiles": tuple(quantiles(count) for count in GRIDS),
             "api": "/api/runs",
             "module": api.module("traverse"),
         },
-        on_wish_change=on_wish_change,
     )

@@ -1,5 +1,7 @@
 """Runs side by side in a real browser: what is marked in one latent plane is marked in all."""
 
+import re
+
 import numpy as np
 import pytest
 from playwright.sync_api import expect
@@ -140,9 +142,23 @@ def test_one_slider_moves_all_planes_through_time(planes, compared):
             expect(figures.nth(i)).to_have_attribute("data-snapshot", str(step))
 
 
-def test_the_address_shows_the_same_elsewhere(planes, page, compared):
+def test_the_address_shows_the_same_elsewhere_and_back_undoes_a_choice(planes, page, compared):
+    planes.locator('.legend [data-name="class:3"]').click()
+    expect(page).to_have_url(re.compile("select="))
+    selected = planes.get_attribute("data-selection")
+    assert selected
+    planes.locator('.legend [data-name="class:5"]').click()
+    expect(planes).not_to_have_attribute("data-selection", selected)
     other = page.context.new_page()
+    page.wait_for_timeout(600)  # the address follows a moment later
     other.goto(page.url)
+    chosen = planes.get_attribute("data-selection")
+    expect(other.locator(".planes")).to_have_attribute(
+        "data-selection", chosen, timeout=3 * PATIENCE
+    )
+    for step, expected in ((page.go_back, selected), (page.go_forward, chosen)):
+        step()
+        expect(planes).to_have_attribute("data-selection", expected)
     names = seen(other).locator("figure .name").all_inner_texts()
     assert names == ["VAE", "β-VAE β 2"]
     for figure in ("curves", "rate-distortion"):

@@ -248,6 +248,29 @@ def test_the_address_shows_the_same_elsewhere(page, server, made):
     other.close()
 
 
+def test_back_and_forward_go_from_choice_to_choice(page, server, made):
+    plane = Page(page, server, made[5])
+    pressed = {"difference": "Difference", "train": "Train"}
+    for part, name in pressed.items():
+        page.get_by_role("button", name=name, exact=True).click()
+        page.wait_for_url(f"**={part}*")
+        plane.point(0.5, 0.5)  # is no choice to return to
+        page.wait_for_url("**at=*")
+
+    def shows(*choices):
+        for part, name in pressed.items():
+            button = page.get_by_role("button", name=name, exact=True)
+            expect(button).to_have_attribute("aria-pressed", str(part in choices).lower())
+
+    for step, choices in (
+        (page.go_back, ["difference"]),
+        (page.go_back, []),
+        (page.go_forward, ["difference"]),
+    ):
+        step()
+        shows(*choices)
+
+
 def test_it_follows_a_run_that_trains_and_says_what_an_older_one_left_out(page, server, root):
     run = fakes.start(root)
     run.save_snapshot(5, fakes.snapshot(seed=5))

@@ -1,5 +1,6 @@
 /** The latent space of a run: q(z) against p(z), what is selected there, and what it decodes to. */
 
+import { Address } from "../live/address.js";
 import { loadDecoder, stepsOf } from "../live/decoder.js";
 import { Feed } from "../live/feed.js";
 import { Fitting } from "../live/fitting.js";
@@ -11,7 +12,7 @@ import { Scrubber } from "../live/scrubber.js";
 import { write } from "../live/strip.js";
 import { Theme } from "../live/theme.js";
 import { nameItems, nounOf } from "../live/words.js";
-import { DEFAULTS, leaveAddress, readAddress, writeAddress } from "./address.js";
+import { CHOICES } from "./choices.js";
 import { Chosen } from "./chosen.js";
 import { Decoded } from "./decoded.js";
 import { Landscape } from "./landscape.js";
@@ -44,7 +45,8 @@ export class Latent {
     const find = (selector) => root.querySelector(selector);
     this.find = find;
     this.theme = new Theme(root);
-    this.chosen = { ...DEFAULTS };
+    this.address = new Address(CHOICES, (chosen) => this.#return(chosen));
+    this.chosen = this.address.usual;
     this.history = new History(["train", "test", "codes"]);
     this.pictures = new Pictures(this.theme);
     this.source = new Source();
@@ -87,13 +89,13 @@ export class Latent {
     placeHelp(this.root);
     if (run !== this.run) this.#open(run);
     else this.feed.wake();
-    writeAddress(this.chosen); // the page may have put another in its place
+    this.address.write(this.chosen, true); // the page may have put another in its place
     this.#refresh();
     this.fitting.fit();
   }
 
   close() {
-    leaveAddress();
+    this.address.close();
     this.fitting.close();
     clearTimeout(this.describing);
     clearTimeout(this.later);
@@ -190,7 +192,7 @@ export class Latent {
       this.landscape.show(this.posteriors);
     }
     this.#refresh();
-    writeAddress(this.chosen);
+    this.address.write(this.chosen);
   }
 
   /** The codes selected, none to select nothing; of one alone the image is pointed at. */
@@ -211,7 +213,7 @@ export class Latent {
   #pointed() {
     this.chosen.focus = this.focus === null ? null : numbersOf([this.focus])[0];
     this.#refresh();
-    writeAddress(this.chosen);
+    this.address.write(this.chosen);
   }
 
   /** A place on the plane is pointed at. */
@@ -219,7 +221,7 @@ export class Latent {
     this.chosen.at = place;
     this.decoded.show();
     this.landscape.refreshOver();
-    writeAddress(this.chosen);
+    this.address.write(this.chosen);
     this.#describeSoon();
   }
 
@@ -262,12 +264,28 @@ export class Latent {
 
   // What comes from the server.
 
+  /** Back or Forward was pressed; where that is to another run, the page will say so. */
+  #return(chosen) {
+    this.arriving = Address.says("run") !== this.run;
+    if (this.arriving) return;
+    const before = this.time.step;
+    Object.assign(this, { chosen, selection: null, focus: null });
+    if (this.posteriors) this.#restore();
+    if (chosen.step === null) this.time.follow();
+    else if (chosen.step !== before) this.time.seek(chosen.step);
+    if ([this.#plane, chosen.split].join() !== this.wanted) this.#want();
+    else if (this.posteriors) this.landscape.show(this.posteriors);
+    this.#refresh();
+  }
+
   /** Turn to another run, or to none; the first is shown as the address says. */
   #open(run) {
-    const first = this.run === undefined;
+    const arrived = this.run === undefined || this.arriving;
+    this.arriving = false;
     this.run = run;
     const { split, codes, field, rest, hidden } = this.chosen;
-    this.chosen = first ? readAddress() : { ...DEFAULTS, split, codes, field, rest, hidden };
+    const kept = { ...this.address.usual, split, codes, field, rest, hidden };
+    this.chosen = arrived ? this.address.read() : kept;
     Object.assign(this, { about: null, state: null, latest: null, decoders: [] });
     this.#forget();
     this.history.clear();
@@ -336,7 +354,7 @@ export class Latent {
   #look(step, ms) {
     if (!this.run || this.latest === null) return undefined;
     this.chosen.step = step;
-    writeAddress(this.chosen);
+    this.address.write(this.chosen, ms > 0);
     return this.#want(ms);
   }
 
@@ -363,9 +381,11 @@ export class Latent {
     const step = this.time.step ?? this.latest;
     if (run === null || step === null) return;
     this.asked = performance.now();
+    const { split } = this.chosen;
+    this.wanted = [this.#plane, split].join();
     let posteriors;
     try {
-      posteriors = await this.source.want(api, run, step, this.#plane, this.chosen.split);
+      posteriors = await this.source.want(api, run, step, this.#plane, split);
     } catch (error) {
       if (!(error instanceof Missing)) throw error;
       if (run === this.run && error.status !== 404) this.#hintAt(error.message);

@@ -31,8 +31,11 @@ const HINTS = {
 /** What stands for an image wherever it is encoded: its split and its index there. */
 export const keyOf = (split, index) => split * APART + index;
 
+export const splitOf = (key) => Math.floor(key / APART);
+export const indexOf = (key) => key % APART;
+
 /** A key as people read it: "1:17" for the held-out image number 17. */
-export const spell = (key) => `${Math.floor(key / APART)}:${key % APART}`;
+export const spell = (key) => `${splitOf(key)}:${indexOf(key)}`;
 
 export class LinkedPlane {
   /**

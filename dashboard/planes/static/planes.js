@@ -1,10 +1,11 @@
 /** Latent planes side by side on the same axes; what is selected in one is marked in all. */
 
+import { Address, plane, spell as written, unspell, VIEW, WHOLE, WORDS } from "../live/address.js";
 import { count, subscript } from "../live/format.js";
 import { Gallery } from "../live/gallery.js";
 import { SPLITS } from "../live/history.js";
 import { Legend, toggle } from "../live/legend.js";
-import { LinkedPlane, spell } from "./linked.js";
+import { keyOf, LinkedPlane, spell, splitOf, indexOf } from "./linked.js";
 import { Scrubber } from "../live/scrubber.js";
 import { write } from "../live/strip.js";
 import { Theme } from "../live/theme.js";
@@ -18,6 +19,32 @@ const IMAGE = 40; // px of an image with what lies between it and the next
 const MODES = { lasso: "Lasso", box: "Box", zoom: "Zoom" };
 const INVITATION =
   "Drag around codes in one plane, or press a class: the same ones are marked in all.";
+
+/** Of each split the numbers of its images: "0:1.2,1:~AQ". */
+const IMAGES = {
+  usual: null,
+  read: (text) => {
+    const keys = text.split(",").map((part) => {
+      const [, split, rest] = /^([01]):(.+)$/.exec(part) ?? [];
+      return split && unspell(rest)?.map((index) => keyOf(Number(split), index));
+    });
+    return keys.every(Boolean) ? keys.flat() : null;
+  },
+  write: (keys) => {
+    const of = (split) => keys.filter((key) => splitOf(key) === split).map(indexOf);
+    return [0, 1].filter((split) => of(split).length).map((split) => `${split}:${written(of(split))}`).join();
+  },
+};
+
+/** What can be chosen, and how the address says it; `of` names the data of the images selected. */
+const CHOICES = {
+  step: WHOLE,
+  plane: plane("pca"),
+  view: VIEW,
+  hidden: WORDS,
+  select: IMAGES,
+  of: { usual: null, read: (text) => text },
+};
 
 const SKELETON = `
   <div class="controls">
@@ -55,10 +82,11 @@ export class Planes {
     this.pointed = null; // { data, key }
     this.palette = [];
     this.hidden = [];
-    Object.assign(this, { mode: "lasso", axes: "pca", view: null, reach: EMPTY });
+    Object.assign(this, { mode: "lasso", axes: "pca", view: null, reach: EMPTY, sought: null });
     this.legend = new Legend(this.find(".legend"), (name) => this.#press(name));
     this.selects = [...root.querySelectorAll(".axes select")];
     this.time = new Scrubber(this.find(".time"), (step, ms) => this.#look(step, ms));
+    this.address = new Address(CHOICES, (chosen) => this.#takeUp(chosen));
     this.#listen();
   }
 
@@ -66,6 +94,8 @@ export class Planes {
   update({ api, runs, palette }) {
     this.palette = palette;
     this.theme.read();
+    this.first = runs[0]?.data;
+    if (!this.runs) this.#takeUp(this.address.read());
     const ids = new Set(runs.map(({ id }) => id));
     for (const [id, plane] of this.planes) {
       if (ids.has(id)) continue;
@@ -86,12 +116,35 @@ export class Planes {
     this.counted();
     this.#frameAll();
     this.#tell();
+    this.#write(true); // the page may have put another address in its place
   }
 
   close() {
+    this.address.close();
     for (const plane of this.planes.values()) plane.close();
     this.gallery?.close();
     this.time.close();
+  }
+
+  /** Be as the address says: at first, and after Back and Forward. */
+  #takeUp({ step, plane, view, hidden, select, of }) {
+    Object.assign(this, { hidden, view, axes: plane, sought: step });
+    this.selection = select ? { data: of ?? this.first, keys: new Set(select) } : null;
+    if (!this.runs) return;
+    if (step === null) this.time.follow();
+    else if (step !== this.time.step) this.time.seek(step);
+    this.sought = null;
+    this.introduced();
+    this.#turn(plane, view);
+    this.#tell();
+  }
+
+  /** Put what is chosen into the address, also of what Back is to lead past if it is `passing`. */
+  #write(passing = false) {
+    const { hidden, view, axes: plane, selection } = this;
+    const step = this.sought ?? this.time.step;
+    const of = selection && selection.data !== this.first ? selection.data : null;
+    this.address.write({ step, plane, view, hidden, select: selection && [...selection.keys], of }, passing);
   }
 
   // What the planes ask and tell.
@@ -124,6 +177,10 @@ export class Planes {
     const steps = new Set(this.runs?.flatMap((plane) => plane.steps));
     const bytes = this.runs?.reduce((sum, plane) => sum + (plane.bytes ?? 0), 0);
     this.time.offer([...steps].sort((a, b) => a - b), bytes);
+    const { sought } = this;
+    if (sought === null || !this.runs?.every((plane) => plane.steps.length)) return;
+    this.sought = null;
+    this.time.seek(sought);
   }
 
   /** A plane has new codes. */
@@ -136,6 +193,7 @@ export class Planes {
     this.selection = keys.length ? { data: plane.run.data, keys: new Set(keys) } : null;
     this.#refresh();
     this.#tell();
+    this.#write();
   }
 
   hover(plane, key) {
@@ -148,10 +206,12 @@ export class Planes {
   zoom(view) {
     this.view = view;
     this.#refresh();
+    this.#write();
   }
 
   /** Show all runs as they were at a step. */
   #look(step, ms) {
+    if (this.sought === null) this.#write(ms > 0);
     return Promise.all((this.runs ?? []).map((plane) => plane.look(step, ms)));
   }
 
@@ -159,16 +219,19 @@ export class Planes {
     for (const button of this.root.querySelectorAll("[data-mode]")) {
       button.onclick = () => this.#set({ mode: button.dataset.mode });
     }
-    this.find(".pca").onclick = () => this.#turn("pca");
+    this.find(".pca").onclick = () => this.#choose("pca");
     for (const select of this.selects) {
       select.onchange = () => {
         const other = this.selects.find((each) => each !== select);
         if (other.value === select.value) other.value = (Number(select.value) + 1) % other.length;
-        this.#turn(this.selects.map(({ value }) => value).join());
+        this.#choose(this.selects.map(({ value }) => value).join());
       };
     }
     this.find(".reset").onclick = () => this.zoom(null);
-    this.find(".clear").onclick = () => this.#set({ selection: null });
+    this.find(".clear").onclick = () => {
+      this.#set({ selection: null });
+      this.#write();
+    };
     this.#set({});
   }
 
@@ -187,6 +250,7 @@ export class Planes {
       this.hidden = toggle(this.hidden, name);
       this.introduced();
       this.#refresh();
+      this.#write();
       return;
     }
     const first = this.runs.find(({ snapshot }) => snapshot);
@@ -206,9 +270,15 @@ export class Planes {
     this.#showAxes();
   }
 
-  #turn(axes) {
-    Object.assign(this, { axes, view: null });
+  #choose(axes) {
+    this.#turn(axes);
+    this.#write();
+  }
+
+  #turn(axes, view = null) {
+    Object.assign(this, { axes, view });
     this.#showAxes();
+    this.#refresh();
     for (const { feed } of this.planes.values()) feed.wake();
   }
 
@@ -241,15 +311,18 @@ export class Planes {
   }
 
   #sentence(linked, keys, shown) {
-    const { places, snapshot, classes } = linked.find(({ places }) => places);
+    const holder = linked.find(({ places }) => places);
+    if (!holder) return linked.length ? "Loading …" : `None of these runs is of the data ${this.selection.data}.`;
+    const { places, snapshot, classes } = holder;
     const tally = new Map();
-    for (const key of keys) {
+    const found = keys.filter((key) => places.has(key));
+    for (const key of found) {
       const name = classes[snapshot.labels[places.get(key)]] ?? "no class";
       tally.set(name, (tally.get(name) ?? 0) + 1);
     }
     const parts = [...tally].sort((a, b) => b[1] - a[1]).map(([name, n]) => `${name} ×${count(n)}`);
     const { run } = linked[0];
-    const items = keys.length === 1 ? `1 ${oneOf(run)}` : `${count(keys.length)} ${nounOf(run)}`;
+    const items = found.length === 1 ? `1 ${oneOf(run)}` : `${count(found.length)} ${nounOf(run)}`;
     const rest = shown
       ? `Below: ${count(shown)} of them that the snapshots hold, and what each run makes of them.`
       : "The snapshots hold pictures of none of them.";

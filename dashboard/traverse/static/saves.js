@@ -59,12 +59,17 @@ export class Saves {
     const { steps, step } = view.time;
     const pictures = [];
     view.time.pause();
-    for (const [i, at] of steps.entries()) {
-      told(`${i + 1} of ${count(steps.length)}`);
-      await view.show(at);
-      pictures.push(this.#picture(`step ${count(at)}`));
+    view.filming = true; // the address stays at what it was before
+    try {
+      for (const [i, at] of steps.entries()) {
+        told(`${i + 1} of ${count(steps.length)}`);
+        await view.show(at);
+        pictures.push(this.#picture(`step ${count(at)}`));
+      }
+    } finally {
+      await view.show(step);
+      view.filming = false;
     }
-    await view.show(step);
     return pictures;
   }
 

@@ -1,5 +1,6 @@
 /** Walks through the latent spaces of runs: manifold, dimensions, the way between two images. */
 
+import { Address, numbersOf, oneOf, PAIR, whole, WHOLE } from "../live/address.js";
 import { coordinate, count, number, subscript } from "../live/format.js";
 import { Fitting } from "../live/fitting.js";
 import { sheetOf } from "../live/gallery.js";
@@ -21,10 +22,18 @@ const WAY = evenly(0, 1, 11); // t, from one image to another
 const ROWS = 12; // at most
 const NAMES = { dimensions: 96, between: 150 }; // px for the names of rows
 const AGAIN = 2500; // ms between two looks at runs that train
-const PATIENCE = 400; // ms that images may take before it is said
-const SETTLED = 700; // ms after which the page hears what is shown
 const MINUS = /^-/;
 const STACKED = 760; // px of width up to which the style sheet stacks the parts
+
+/** What can be chosen, and how the address says it; `z` is a code set by hand. */
+const CHOICES = {
+  view: oneOf(Object.keys(MODES)),
+  step: WHOLE,
+  image: { usual: 0, read: (text) => (text === "origin" ? text : whole(text)) },
+  to: { ...WHOLE, usual: 1 },
+  axes: PAIR,
+  z: { ...numbersOf(), passing: true },
+};
 
 export class Traverse {
   constructor(root) {
@@ -39,7 +48,8 @@ export class Traverse {
     this.sheet = new Sheet(this.find(".stage"), this.theme, (row, i) => this.#take(row, i));
     this.picker = new Picker(this.find(".picker"), this.theme, (image) => this.#choose(image));
     this.sliders = new Sliders(this.find(".sliders"), (dimension, value) => this.#slide(dimension, value));
-    this.time = new Scrubber(this.find(".time"), (step) => this.#go(step));
+    this.time = new Scrubber(this.find(".time"), (step, ms) => this.#go(step, ms));
+    this.address = new Address(CHOICES, (chosen) => this.#return(chosen));
     this.saves = new Saves(this.find(".saves"), this);
     this.selects = [...root.querySelectorAll(".axes select")];
     this.fitting = new Fitting(root, STACKED);
@@ -48,22 +58,22 @@ export class Traverse {
   }
 
   /** Called for new data from Python and for a new theme. */
-  update({ api, runs, wish, quantiles }, report) {
+  update({ api, runs, quantiles }) {
     this.theme.read();
-    this.report = report;
     this.quantiles = quantiles;
     const key = JSON.stringify(runs.map(({ id, name, color }) => [id, name, color]));
-    if (key !== this.key) this.#open(api, runs, Object.fromEntries(wish));
+    if (key !== this.key) this.#open(api, runs);
     else this.subjects.forEach((subject, i) => (subject.run = runs[i]));
     this.key = key;
     this.fitting.fit();
     this.sheet.refresh();
     this.#draw();
+    if (this.taken) this.#tell(true); // the page may have put another address in its place
   }
 
   close() {
     clearInterval(this.looking);
-    clearTimeout(this.telling);
+    this.address.close();
     this.time.close();
     this.sheet.close();
     this.fitting.close();
@@ -81,14 +91,15 @@ export class Traverse {
 
   // What is chosen.
 
-  async #open(api, runs, wish) {
+  async #open(api, runs) {
     clearInterval(this.looking);
     const before = new Map(this.subjects.map((subject) => [subject.run.id, subject]));
     this.subjects = runs.map((run) => Object.assign(before.get(run.id) ?? new Subject(api, run), { run }));
-    if (!this.taken) this.#takeUp(wish);
+    const chosen = this.address.read();
+    if (!this.taken) this.#takeUp(chosen);
     this.#hintAt("Loading codes and decoders …");
     await this.#look();
-    if (wish.step && !this.taken) this.time.seek(Number(wish.step));
+    if (!this.taken && chosen.step !== null) this.time.seek(chosen.step);
     this.taken = true;
     this.looking = setInterval(() => {
       if (!document.hidden && this.subjects.some(({ run }) => run.active)) this.#look();
@@ -97,11 +108,16 @@ export class Traverse {
 
   /** Be as the address says. */
   #takeUp({ view, image, to, axes, z }) {
-    if (view in MODES) this.mode = view;
-    if (image) this.base = image === "origin" ? {} : { image: Number(image) };
-    if (to) this.to = Number(to);
-    if (axes) this.axes = axes.split(",").map(Number);
-    if (z) this.base.z = Float32Array.from(z.split(","), Number);
+    Object.assign(this, { mode: view, to, axes, base: image === "origin" ? {} : { image } });
+    if (z) this.base.z = Float32Array.from(z);
+  }
+
+  /** Back or Forward was pressed. */
+  #return(chosen) {
+    this.#takeUp(chosen);
+    if (chosen.step === null) this.time.follow();
+    else if (chosen.step !== this.time.step) this.time.seek(chosen.step);
+    this.#draw();
   }
 
   /** Look for steps that are new, and show the newest where that is followed. */
@@ -122,13 +138,13 @@ export class Traverse {
   }
 
   /** Show all runs as they were at a step. */
-  async #go(step) {
+  async #go(step, ms = 0) {
+    this.#tell(ms > 0);
     const known = await Promise.all(this.subjects.map((subject) => subject.go(step)));
     if (!this.ready.length) {
       this.#hintAt("Nothing to decode yet: a run leaves its decoder soon after it starts.");
     }
     if (known.some(Boolean)) await this.#draw();
-    this.#tell();
   }
 
   #choose(image) {
@@ -175,17 +191,11 @@ export class Traverse {
     }
   }
 
-  /** Let the page know what is shown, for the address. */
-  #tell() {
-    clearTimeout(this.telling);
-    this.telling = setTimeout(() => {
-      const { image, z } = this.base;
-      const wish = { view: this.mode, image: String(image ?? "origin"), to: String(this.to) };
-      if (this.time.step !== null) wish.step = String(this.time.step);
-      if (this.axes) wish.axes = this.axes.join();
-      if (z) wish.z = Array.from(z, (value) => Number(value.toFixed(3))).join();
-      if (this.time.playing === null) this.report("wish", wish);
-    }, SETTLED);
+  /** Put what is shown into the address, also of what Back is to lead past if it is `passing`. */
+  #tell(passing = false) {
+    if (!this.taken || this.filming) return;
+    const { mode: view, base: { image = "origin", z = null }, to, axes, time: { step } } = this;
+    this.address.write({ view, step, image, to, axes, z }, passing);
   }
 
   // What is shown.

@@ -1,5 +1,6 @@
 /** A histogram of how much each unit's mean says of the images, with a threshold to move. */
 
+import { Address } from "../live/address.js";
 import { number, subscript, tick } from "../live/format.js";
 import { drawSteps } from "../live/plots.js";
 import { LOG, Scale } from "../live/scale.js";
@@ -16,6 +17,16 @@ const PER_DECADE = 5;
 const TALLEST = 30; // px of a unit's box
 const GRIP = 0.026; // decades within which the threshold takes a marked value
 const LISTED = 40; // units whose values are told to screen readers
+
+/** What can be chosen, and how the address says it; null is the first of the marked thresholds. */
+const CHOICES = {
+  threshold: {
+    usual: null,
+    passing: true,
+    read: (text) => (Number(text) > 0 && Number.isFinite(Number(text)) ? Number(text) : null),
+    write: brief,
+  },
+};
 
 const SKELETON = `
   <section class="panel">
@@ -39,7 +50,11 @@ export class Units {
     const find = (selector) => root.querySelector(selector);
     [this.verdict, this.stamp, this.input] = [".verdict", ".stamp", "input"].map(find);
     this.surface = new Surface(find(".stage"), (...canvas) => this.#draw(...canvas));
-    this.input.oninput = () => this.#move();
+    this.address = new Address(CHOICES, (chosen) => this.#takeUp(chosen));
+    this.input.oninput = () => {
+      this.#move();
+      this.#write();
+    };
   }
 
   /** Called for new data from Python and for a new theme. */
@@ -51,13 +66,26 @@ export class Units {
     this.root.style.setProperty("--height", `${data.height}px`);
     this.highest = Math.max(1, Math.ceil(Math.log10(Math.max(...data.values, 1))));
     Object.assign(this.input, { min: LOWEST, max: this.highest });
-    if (first) this.input.value = Math.log10(data.marks[0].value);
     write(this.stamp, data.stamp);
-    this.#move();
+    if (first) this.#takeUp(this.address.read());
+    else this.#move();
+    this.#write(); // the page may have put another address in its place
   }
 
   close() {
+    this.address.close();
     this.surface.close();
+  }
+
+  /** Be as the address says: at first, and after Back and Forward. */
+  #takeUp({ threshold }) {
+    this.input.value = Math.log10(threshold ?? this.data.marks[0].value);
+    this.#move();
+  }
+
+  #write() {
+    const { threshold } = this;
+    this.address.write({ threshold: threshold === this.data.marks[0].value ? null : threshold });
   }
 
   get threshold() {
@@ -148,4 +176,6 @@ export class Units {
 }
 
 /** A threshold with as many of two digits as it needs. */
-const brief = (value) => String(Number(value.toPrecision(2)));
+function brief(value) {
+  return String(Number(value.toPrecision(2)));
+}
