@@ -75,6 +75,22 @@ class Path(NamedTuple):
     errors: tuple[float, float] | None = None  # standard errors of where it is now
 
 
+def curve_rows(curves: Iterable[Curve], clock: str, label: str) -> list[list[str | float]]:
+    """Curves as rows of numbers, below a head."""
+    points = ([c.name, c.split, *map(float, p)] for c in curves for p in zip(c.x, c.y, strict=True))
+    return [["run", "split", clock, label], *points]
+
+
+def path_rows(paths: Iterable[Path], across: str, up: str) -> list[list[str | float]]:
+    """Paths as rows of numbers, below a head."""
+    points = (
+        [path.name, *map(float, point)]
+        for path in paths
+        for point in zip(path.epoch, path.x, path.y, strict=True)
+    )
+    return [["run", "epoch", across, up], *points]
+
+
 class Cloud(NamedTuple):
     """The codes of a run on a plane."""
 

@@ -9,7 +9,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -175,6 +175,25 @@ class Table:
         """The table without the columns called so."""
         return replace(self, columns=[c for c in self.columns if c.name not in names])
 
+    def order(self, head: str | None) -> list[int]:
+        """The rows, the best or largest of a column first; what is not known comes last.
+
+        By a fact they come in its alphabet, by no column as they are.
+        """
+        if head in self.facts:
+            return sorted(range(len(self.rows)), key=lambda i: self.rows[i].facts.get(head, ""))
+        column = next((column for column in self.columns if column.head == head), None)
+        if column is None:
+            return list(range(len(self.rows)))
+
+        def rank(i: int) -> float:
+            cell = self.rows[i].cell(column)
+            if not cell.known:
+                return math.inf
+            return -(cell.value if column.better is None else cell.rank(column.better))
+
+        return sorted(range(len(self.rows)), key=rank)
+
     def notes(self) -> list[tuple[str, str, str]]:
         """What estimates leave out: titles of columns, names of runs, and the note they share."""
         found: dict[str, tuple[list[str], list[str]]] = {}
@@ -220,6 +239,15 @@ def to_csv(table: Table) -> str:
         said = [name, row.id, *table.shared.values(), *facts]
         cells = (getattr(row.cell(column), part) for column, part in shown)
         write([*map(_inert, said), *(_inert(v) if isinstance(v, str) else v for v in cells)])
+    return out.getvalue()
+
+
+def rows_to_csv(rows: Iterable[Sequence[str | float]]) -> str:
+    """Rows of texts and numbers, the first of which is the head."""
+    out = io.StringIO()
+    write = csv.writer(out, lineterminator="\n").writerow
+    for row in rows:
+        write(_inert(value) if isinstance(value, str) else value for value in row)
     return out.getvalue()
 
 

@@ -157,9 +157,9 @@ def test_every_logged_quantity_is_drawn_over_every_clock(made):
     for clock in ("step", "epoch", "seconds"):
         page.segmented_control(key="clock").set_value(clock)
         drawn(page.run())
-    page.segmented_control(key="compare.splits").set_value(["test"])
+    page.segmented_control(key="splits").set_value(["test"])
     assert len(figure(drawn(page.run()), "curves")) == 2
-    page.segmented_control(key="compare.splits").set_value([])
+    page.segmented_control(key="splits").set_value([])
     assert figure(drawn(page.run()), "curves") == []
 
 
@@ -186,6 +186,7 @@ def test_every_table_and_figure_can_be_saved(made):
     buttons = {button.key for button in opened(*made).get("download_button")}
     files = {"comparison.csv", "comparison.tex", "comparison.md"}
     files |= {"codes.html", "curves.html", "rate-distortion.html"}
+    files |= {"curves.csv", "rate-distortion.csv"}
     assert buttons == {f"save.{name}" for name in files}
 
 

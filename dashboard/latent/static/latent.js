@@ -7,7 +7,7 @@ import { Fitting } from "../live/fitting.js";
 import { count, subscript } from "../live/format.js";
 import { placeHelp } from "../live/help.js";
 import { History, nearest, place } from "../live/history.js";
-import { csv, offersOf, SaveMenu } from "../live/saving.js";
+import { offersOf, SaveMenu } from "../live/saving.js";
 import { Scrubber } from "../live/scrubber.js";
 import { write } from "../live/strip.js";
 import { Theme } from "../live/theme.js";
@@ -247,19 +247,12 @@ export class Latent {
   /** Every panel can be saved, as a picture and as numbers. */
   #offerFiles() {
     const name = (panel) => [this.run ?? "nothing", panel, this.root.dataset.snapshot].filter(Boolean).join("-");
-    const drawn = { ".plane": this.landscape, ...this.panels };
+    const drawn = { ".plane": this.landscape, ".decoded": this.decoded, ".chosen": this.gallery, ...this.panels };
     for (const [selector, panel] of Object.entries(drawn)) {
-      const file = () => name(selector.slice(1));
-      const offers = offersOf(panel.surface, this.theme, file, () => panel.numbers());
-      new SaveMenu(this.find(`${selector} .saves`), `the ${selector.slice(1)}`, offers);
+      const what = panel === this.gallery ? "images" : selector.slice(1);
+      const offers = offersOf(panel, this.theme, () => name(what));
+      new SaveMenu(this.find(`${selector} .saves`), `the ${what}`, offers, this.theme);
     }
-    new SaveMenu(this.find(".chosen .saves"), "the images", {
-      PNG: async () => {
-        const sheet = await this.gallery.png();
-        return sheet && [`${name("images")}.png`, sheet];
-      },
-      CSV: async () => [`${name("images")}.csv`, csv(this.gallery.numbers())],
-    });
   }
 
   // What comes from the server.

@@ -85,8 +85,7 @@ export class View {
     nameItems(root, null);
     for (const [name, panel] of Object.entries(this.named)) {
       const file = () => [this.run ?? "nothing", name, this.root.dataset.snapshot].filter(Boolean).join("-");
-      const offers = offersOf(panel.surface, this.theme, file, () => panel.numbers());
-      new SaveMenu(find(`.${name} .saves`), `the ${name}`, offers);
+      new SaveMenu(find(`.${name} .saves`), `the ${name}`, offersOf(panel, this.theme, file), this.theme);
     }
   }
 

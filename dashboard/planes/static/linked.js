@@ -97,6 +97,23 @@ export class LinkedPlane {
     return this.snapshot ? this.#frame.suitableReach(this.snapshot.points, this.shared.reach) : 0;
   }
 
+  /** The codes as rows: run, id, step, split, index, class, names of the axes, coordinates. */
+  numbers() {
+    const { labels, splits, points, step } = this.snapshot ?? { splits: [] };
+    const [across, up = ""] = this.#names;
+    return Array.from(splits, (split, i) => [
+      this.run.name,
+      this.run.id,
+      step,
+      SPLITS[split],
+      this.indices[i],
+      this.classes[labels[i]] ?? "",
+      across,
+      up,
+      ...points.map((axis) => axis[i].toPrecision(6)),
+    ]);
+  }
+
   /** Keys of the images of a class. */
   ofClass(label) {
     return this.keys?.filter((_, i) => this.snapshot.labels[i] === label) ?? [];

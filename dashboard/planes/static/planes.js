@@ -5,7 +5,9 @@ import { count, subscript } from "../live/format.js";
 import { Gallery } from "../live/gallery.js";
 import { SPLITS } from "../live/history.js";
 import { Legend, toggle } from "../live/legend.js";
+import { Beside } from "./beside.js";
 import { keyOf, LinkedPlane, spell, splitOf, indexOf } from "./linked.js";
+import { offersOf, SaveMenu } from "../live/saving.js";
 import { Scrubber } from "../live/scrubber.js";
 import { write } from "../live/strip.js";
 import { Theme } from "../live/theme.js";
@@ -60,6 +62,7 @@ const SKELETON = `
     </span>
     <div class="legend" role="group" aria-label="Classes and splits"></div>
     <button type="button" class="tool reset" disabled>Show all</button>
+    <span class="saves"></span>
   </div>
   <div class="grid"></div>
   <div class="time"></div>
@@ -86,6 +89,8 @@ export class Planes {
     this.legend = new Legend(this.find(".legend"), (name) => this.#press(name));
     this.selects = [...root.querySelectorAll(".axes select")];
     this.time = new Scrubber(this.find(".time"), (step, ms) => this.#look(step, ms));
+    const name = () => ["latent-planes", this.time.shown].filter((part) => part !== null).join("-");
+    new SaveMenu(this.find(".saves"), "the planes", offersOf(this, this.theme, name), this.theme);
     this.address = new Address(CHOICES, (chosen) => this.#takeUp(chosen));
     this.#listen();
   }
@@ -145,6 +150,29 @@ export class Planes {
     const step = this.sought ?? this.time.step;
     const of = selection && selection.data !== this.first ? selection.data : null;
     this.address.write({ step, plane, view, hidden, select: selection && [...selection.keys], of }, passing);
+  }
+
+  // What can be saved.
+
+  /** All planes side by side; null where there are none. */
+  get figure() {
+    if (!this.runs?.length) return null;
+    const parts = this.runs.map(({ surface: { figure }, run: { glyph, name, objective, color } }) => ({
+      figure,
+      title: `${glyph} ${[name, objective].filter(Boolean).join("  ")}`,
+      color,
+    }));
+    return new Beside(parts, Math.min(ABREAST, parts.length), this.theme);
+  }
+
+  refresh() {
+    this.#refresh();
+  }
+
+  /** The codes of all runs, of each on its own axes. */
+  numbers() {
+    const rows = this.runs.flatMap((plane) => plane.numbers());
+    return [["run", "id", "step", "split", "index", "class", "across", "up", "x", "y"], ...rows];
   }
 
   // What the planes ask and tell.

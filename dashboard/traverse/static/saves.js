@@ -1,7 +1,7 @@
 /** Saving what is shown: a picture, the codes as numbers, films over training and along the rows. */
 
 import { count } from "../live/format.js";
-import { SaveMenu, offersOf } from "../live/saving.js";
+import { SaveMenu, offersOf, printed } from "../live/saving.js";
 
 const FILM = { width: 640, ratio: 1.5 }; // px of a film, and its pixels for one of them
 const TALLEST = 640;
@@ -12,13 +12,15 @@ export class Saves {
     this.view = view;
     const { sheet, theme } = view;
     const film = (of, kind) => (told) => this.#film(of, kind, told);
-    new SaveMenu(element, "the images", {
-      ...offersOf(sheet.surface, theme, () => this.#name, () => this.#numbers()),
+    const panel = { surface: sheet.surface, refresh: () => sheet.refresh(), numbers: () => this.#numbers() };
+    const offers = {
+      ...offersOf(panel, theme, () => this.#name),
       "GIF over training": film("training", "gif"),
       "MP4 over training": film("training", "mp4"),
       "GIF along the rows": film("rows", "gif"),
       "MP4 along the rows": film("rows", "mp4"),
-    });
+    };
+    new SaveMenu(element, "the images", offers, theme);
   }
 
   get #name() {
@@ -85,6 +87,7 @@ export class Saves {
   #picture(caption, column) {
     const { width, height } = this.view.sheet.surface;
     const scale = Math.min(1, FILM.width / width, TALLEST / height);
-    return this.view.sheet.picture(width, height, FILM.ratio * scale, caption, column);
+    const { sheet, theme } = this.view;
+    return printed(sheet, theme, () => sheet.picture(width, height, FILM.ratio * scale, caption, column));
   }
 }

@@ -21,6 +21,7 @@ const STOPS = evenly(-3, 3, 13); // σ, of a row for a dimension
 const WAY = evenly(0, 1, 11); // t, from one image to another
 const ROWS = 12; // at most
 const NAMES = { dimensions: 96, between: 150 }; // px for the names of rows
+const RETRY = 1500; // ms until the server is asked again, where it was busy
 const AGAIN = 2500; // ms between two looks at runs that train
 const MINUS = /^-/;
 const STACKED = 760; // px of width up to which the style sheet stacks the parts
@@ -74,6 +75,7 @@ export class Traverse {
   close() {
     clearInterval(this.looking);
     this.address.close();
+    clearTimeout(this.retrying);
     this.time.close();
     this.sheet.close();
     this.fitting.close();
@@ -204,6 +206,7 @@ export class Traverse {
   async #draw() {
     const { first } = this;
     const asked = ++this.asked;
+    clearTimeout(this.retrying);
     this.#showControls();
     if (!first) return;
     this.picker.offer(first, this.mode !== "between" || this.end === "from");
@@ -221,7 +224,8 @@ export class Traverse {
     clearTimeout(waiting);
     if (asked !== this.asked || this.closed) return;
     if (!blocks) {
-      this.#hintAt("The images cannot be decoded now; the server may be busy. Try again in a moment.");
+      this.#hintAt("The server is busy and decodes nothing now; it is asked again.");
+      this.retrying = setTimeout(() => this.#draw(), RETRY);
       return;
     }
     this.#hintAt("");

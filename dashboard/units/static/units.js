@@ -3,6 +3,7 @@
 import { Address } from "../live/address.js";
 import { number, subscript, tick } from "../live/format.js";
 import { drawSteps } from "../live/plots.js";
+import { offersOf, SaveMenu } from "../live/saving.js";
 import { LOG, Scale } from "../live/scale.js";
 import { write } from "../live/strip.js";
 import { Surface, line } from "../live/surface.js";
@@ -34,6 +35,7 @@ const SKELETON = `
       <h3>Var<sub>x</sub> E[z<sub>j</sub> | x] of each unit</h3>
       <output class="verdict" for="threshold"></output>
       <span class="stamp"></span>
+      <span class="saves"></span>
     </header>
     <div class="stage"><canvas role="img"></canvas></div>
     <div class="grip">
@@ -50,6 +52,8 @@ export class Units {
     const find = (selector) => root.querySelector(selector);
     [this.verdict, this.stamp, this.input] = [".verdict", ".stamp", "input"].map(find);
     this.surface = new Surface(find(".stage"), (...canvas) => this.#draw(...canvas));
+    const name = () => [Address.says("run") ?? "run", "units"].join("-");
+    new SaveMenu(find(".saves"), "the units", offersOf(this, this.theme, name), this.theme);
     this.address = new Address(CHOICES, (chosen) => this.#takeUp(chosen));
     this.input.oninput = () => {
       this.#move();
@@ -70,6 +74,17 @@ export class Units {
     if (first) this.#takeUp(this.address.read());
     else this.#move();
     this.#write(); // the page may have put another address in its place
+  }
+
+  /** Draw again. */
+  refresh() {
+    this.surface.invalidate();
+  }
+
+  /** The variance of each unit. */
+  numbers() {
+    const { values } = this.data;
+    return [["unit", "variance of its mean", "active"], ...values.map((v, j) => [j + 1, v, Number(v >= this.threshold)])];
   }
 
   close() {
