@@ -267,6 +267,20 @@ def to_markdown(table: Table) -> str:
     return rows + "\n" + "".join(f"- {_in_markdown(text)}\n" for text in about(table))
 
 
+def to_slide(table: Table, glyphs: Sequence[str]) -> str:
+    """A column for each run and a row for each metric that is known, as Markdown."""
+    heads = (f"{glyph} {_in_markdown(r.name)}" for glyph, r in zip(glyphs, table.rows, strict=True))
+    lines = [["", *heads], ["---", *["---:"] * len(table.rows)]]
+    for column in table.columns:
+        cells = [row.cell(column) for row in table.rows]
+        if any(cell.known for cell in cells):
+            texts = [_in_markdown(str(cell)) for cell in cells]
+            best = table.best(column)
+            texts = [f"**{text}**" if i in best else text for i, text in enumerate(texts)]
+            lines.append([_in_markdown(column.head), *texts])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
 def to_latex(table: Table) -> str:
     """A tabular for the package booktabs, the best of a column bold; comments say the rest."""
     heads = ["Run", *table.facts, *(column.head for column in table.columns)]

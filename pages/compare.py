@@ -120,7 +120,12 @@ def metrics() -> None:
     table = everything.without(st.session_state.get(LEFT_OUT, ()))
     order = table.order(grid.sorted_by("table"))
     table = replace(table, rows=[table.rows[i] for i in order])
-    grid.show(table, [compared[i].look for i in order], key="table")
+    looks = [compared[i].look for i in order]
+    if present.asked():
+        with st.container(key="scores"):
+            st.markdown(tables.to_slide(table, [look.glyph for look in looks]))
+        return
+    grid.show(table, looks, key="table")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"{grid.BEST}best of its column · {tables.MARKS} · press a head to sort")
         with st.popover("Columns", type="tertiary"):

@@ -239,3 +239,24 @@ def test_rows_are_ordered_by_the_column_that_was_pressed():
 def test_rows_of_numbers_are_no_formulas_in_a_spreadsheet():
     text = rows_to_csv([["run", "R (nats)"], ["=cmd", -1.5]])
     assert text == "run,R (nats)\n'=cmd,-1.5\n"
+
+
+def test_a_slide_has_the_metrics_that_are_known_below_each_other(table):
+    lines = tables.to_slide(table, ["●", "■"]).splitlines()
+    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    assert cells[0][1:] == [f"{g} {n}" for g, n in zip("●■", map(name, table.rows), strict=True)]
+    known = [c for c in table.columns if any(row.cell(c).known for row in table.rows)]
+    assert len(cells) == 2 + len(known)
+    best = {(k, i) for k, c in enumerate(known) for i in table.best(c)}
+    bold = {
+        (k, i)
+        for k, row in enumerate(cells[2:])
+        for i, text in enumerate(row[1:])
+        if text.startswith("**")
+    }
+    assert bold == best
+
+
+def name(row):
+    """A run's name as Markdown shows it."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~$])", r"\\\1", row.name)

@@ -17,9 +17,9 @@ import { MODES, SKELETON, help } from "./skeleton.js";
 import { Sliders } from "./sliders.js";
 import { Subject, together } from "./subject.js";
 
-const STOPS = evenly(-3, 3, 13); // σ, of a row for a dimension
-const WAY = evenly(0, 1, 11); // t, from one image to another
-const ROWS = 12; // at most
+// σ of a row for a dimension; t from one image to another; rows at most
+const USUAL = { stops: evenly(-3, 3, 13), way: evenly(0, 1, 11), rows: 12 };
+const PRESENTED = { stops: evenly(-3, 3, 9), way: evenly(0, 1, 7), rows: 8 };
 const NAMES = { dimensions: 96, between: 150 }; // px for the names of rows
 const RETRY = 1500; // ms until the server is asked again, where it was busy
 const AGAIN = 2500; // ms between two looks at runs that train
@@ -53,7 +53,7 @@ export class Traverse {
     this.address = new Address(CHOICES, (chosen) => this.#return(chosen));
     this.saves = new Saves(this.find(".saves"), this);
     this.selects = [...root.querySelectorAll(".axes select")];
-    this.fitting = new Fitting(root, STACKED);
+    this.fitting = new Fitting(root, STACKED, () => this.#resize());
     this.#listen();
     placeHelp(root);
   }
@@ -202,10 +202,20 @@ export class Traverse {
 
   // What is shown.
 
+  /** How much of it: fewer and larger images in a lecture hall. */
+  get #extent() {
+    return "present" in this.root.dataset ? PRESENTED : USUAL;
+  }
+
+  #resize() {
+    if (this.extent !== this.#extent) this.#draw();
+  }
+
   /** Paint what is chosen; a newer wish overtakes an older one. */
   async #draw() {
     const { first } = this;
     const asked = ++this.asked;
+    this.extent = this.#extent;
     clearTimeout(this.retrying);
     this.#showControls();
     if (!first) return;
@@ -284,8 +294,9 @@ export class Traverse {
     };
   }
 
-  async #rows(told) {
-    const each = Math.max(1, Math.floor(ROWS / this.ready.length));
+  async #rows() {
+    const { stops, rows: room } = this.#extent;
+    const each = Math.max(1, Math.floor(room / this.ready.length));
     const most = Math.max(...this.ready.map(({ dimensions }) => Math.min(dimensions, each)));
     const several = this.ready.length > 1;
     const rows = [];
@@ -293,8 +304,7 @@ export class Traverse {
       for (const [i, subject] of this.ready.entries()) {
         const dimension = subject.order[rank];
         if (dimension === undefined) continue;
-        told((rank + i / this.ready.length) / most);
-        const codes = along(subject.codeOf(this.base), dimension, STOPS);
+        const codes = along(subject.codeOf(this.base), dimension, stops);
         const name = `z${subscript(dimension + 1)}`;
         rows.push({
           subject,
@@ -305,11 +315,11 @@ export class Traverse {
           glyph: several && subject.run.glyph,
           color: subject.run.color,
           opens: several && i === 0,
-          says: (k) => `${name} = ${coordinate(STOPS[k])}`,
+          says: (k) => `${name} = ${coordinate(stops[k])}`,
         });
       }
     }
-    const heads = STOPS.map((value) => String(value).replace(MINUS, "−"));
+    const heads = stops.map((value) => String(value).replace(MINUS, "−"));
     const title = several ? "" : this.#title(this.first);
     return [{ title, color: this.first.run.color, label: NAMES.dimensions, heads, rows, foot: this.#rest(most) }];
   }
@@ -323,16 +333,17 @@ export class Traverse {
   }
 
   async #ways() {
+    const { way: shares } = this.#extent;
     const several = this.ready.length > 1;
     const rows = [];
     for (const subject of this.ready) {
       const [a, b] = [subject.codeOf(this.base), subject.codeOf({ image: this.to })];
       for (const [name, way] of [["straight", straight], ["spherical", spherical]]) {
-        const codes = WAY.map((t) => way(a, b, t));
+        const codes = shares.map((t) => way(a, b, t));
         const images = await decoded(subject, codes);
         const ends = [this.base.z ? null : this.base.image, this.to].map((image) =>
           image == null || image >= subject.images ? null : subject.original(image));
-        const tiles = together([ends[0] ?? part(images, 0, 1), images, ends[1] ?? part(images, WAY.length - 1, 1)]);
+        const tiles = together([ends[0] ?? part(images, 0, 1), images, ends[1] ?? part(images, shares.length - 1, 1)]);
         rows.push({
           subject,
           codes: [null, ...codes, null],
@@ -342,11 +353,11 @@ export class Traverse {
           glyph: several && subject.run.glyph,
           color: subject.run.color,
           opens: several && name === "straight",
-          says: (i) => (codes[i - 1] ? `t = ${number(WAY[i - 1], 2)}   ‖z‖ = ${number(norm(codes[i - 1]))}` : "the original"),
+          says: (i) => (codes[i - 1] ? `t = ${number(shares[i - 1], 2)}   ‖z‖ = ${number(norm(codes[i - 1]))}` : "the original"),
         });
       }
     }
-    const heads = ["x", ...WAY.map((t) => number(t, 2)), "x"];
+    const heads = ["x", ...shares.map((t) => number(t, 2)), "x"];
     return [{ title: several ? "" : this.#title(this.first), color: this.first.run.color, label: NAMES.between, heads, rows }];
   }
 
@@ -369,6 +380,8 @@ export class Traverse {
     for (const button of this.root.querySelectorAll("[data-end]")) {
       button.setAttribute("aria-pressed", button.dataset.end === this.end);
     }
+    this.root.toggleAttribute("data-several", this.ready.length > 1);
+    this.root.dataset.mode = mode;
     this.#showRuns();
     this.find(".ends").hidden = mode !== "between";
     this.find(".around").hidden = mode === "between";
