@@ -98,6 +98,7 @@ class Cell:
     cap: float | None = None
     note: str = ""
     stale: bool = False  # the run has been trained on since
+    count: bool = False  # a whole number of something
 
     @property
     def known(self) -> bool:
@@ -125,7 +126,7 @@ class Cell:
         """Value ± standard error, or value [low, high]; ⊤ where the cap binds, * where stale."""
         if not self.known:
             return "–"
-        text = number(self.value)
+        text = words.number(self.value) if self.count else number(self.value)
         if self.error:
             text = with_error(self.value, self.error)
         elif None not in (self.low, self.high) and self.low < self.high:

@@ -252,6 +252,9 @@ def test_an_evaluation_says_how_far_it_is_and_can_be_cancelled(evaluable):
     assert METRICS["mine"].title in bar.proto.text
     drawn(page.button(key="cancel").click().run())
     assert run.requested("cancel")
+    ending = page.button(key="cancel")
+    assert ending.disabled
+    assert ending.label == "Cancelling"
 
 
 def test_why_an_evaluation_failed_is_said(evaluable):

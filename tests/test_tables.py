@@ -260,3 +260,7 @@ def test_a_slide_has_the_metrics_that_are_known_below_each_other(table):
 def name(row):
     """A run's name as Markdown shows it."""
     return re.sub(r"([\\`*_{}\[\]<>#|~$])", r"\\\1", row.name)
+
+
+def test_a_count_is_written_as_one():
+    assert [str(Cell(value, count=True)) for value in (2.0, 0.0, 1234.0)] == ["2", "0", "1,234"]

@@ -8,6 +8,7 @@ import { Frame } from "./frame.js";
 import { SPLITS } from "./history.js";
 import { Legend, toggle } from "./legend.js";
 import { Overlay } from "./overlay.js";
+import { write } from "./strip.js";
 import { Surface } from "./surface.js";
 import { nounOf } from "./words.js";
 
@@ -30,6 +31,7 @@ export class Plane {
     );
     this.resetButton = find(".reset");
     this.tip = find(".tip");
+    this.lead = find(".lead");
     this.axes = find(".axes");
     this.pcaButton = find(".pca");
     this.selects = [...section.querySelectorAll("select")];
@@ -60,6 +62,8 @@ export class Plane {
     this.palette = palette;
     this.classes = about?.classes ?? [];
     this.noun = nounOf(about);
+    // Beside a choice of axes there is less room for it.
+    write(this.lead, dimensions > 2 ? "Codes of the" : "Where the encoder puts the");
     this.overlay.quantities = about?.quantities ?? {};
     this.legend.set([
       ...this.classes.map((label, i) => ({ name: `class:${i}`, label, kind: "class" })),
