@@ -43,6 +43,21 @@ class Entry:
         """The run as legends write it, its marker before its name."""
         return f"{self.look.glyph} {self.name}"
 
+    def said(self) -> dict[str, Any]:
+        """What a canvas that shows several runs is told of this one."""
+        return {
+            "id": self.run.id,
+            "name": self.name,
+            "glyph": self.look.glyph,
+            "color": self.look.colour,
+            "objective": self.subtitle,
+            "data": self.summary.data,
+            "active": self.summary.state == "running",
+            "classes": tuple(self.about.get("classes", ())),
+            "noun": self.about.get("noun", "images"),
+            "kind": self.about.get("kind", "images"),
+        }
+
     @property
     def settings(self) -> str:
         """The objective with its coefficients, as plain text."""

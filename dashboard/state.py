@@ -82,7 +82,7 @@ def say_absent(id: str | None) -> None:
         st.warning(f"There is no run “{said}” here; this is another.", icon=":material/search_off:")
 
 
-def runs_in_view(root: Path, key: str, most: int, page: str = "compare") -> list[str]:
+def runs_in_view(root: Path, key: str, most: int, page: str) -> list[str]:
     """Let the widget under `key` say which runs the address lists; the ids of those not here.
 
     It takes no more than `most`. Who comes back to `page` from another finds the runs left behind.
@@ -99,7 +99,7 @@ def runs_in_view(root: Path, key: str, most: int, page: str = "compare") -> list
     return [id for id in ids if not find(root, id)]
 
 
-def view_runs(ids: Sequence[str], page: str = "compare") -> None:
+def view_runs(ids: Sequence[str], page: str) -> None:
     """Put these runs into the address of the page."""
     st.session_state[f"listed.{page}"] = listed = ",".join(ids)
     _put("runs", listed)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from dashboard import (
+    choosing,
     comparison,
     contenders,
     evaluations,
@@ -61,22 +62,9 @@ def save(label: str, content: object, name: str) -> None:
     )
 
 
-absent = state.runs_in_view(root, CHOSEN, MOST)
-listed = comparison.choices(state.summaries(root))
-ids = st.multiselect(
-    "Runs to compare",
-    list(listed),
-    key=CHOSEN,
-    format_func=lambda id: listed.get(id, id),
-    max_selections=MOST,
-    placeholder="Choose by label, objective or data" if listed else "No runs yet",
-    disabled=not listed,
-)
-state.view_runs(ids)
+lines = state.summaries(root)
+ids = choosing.choose(root, lines, "compare", MOST, label="Runs to compare", begun=False)
 state.say_refusal()
-if absent:
-    names = ", ".join(words.plain(words.short(id, 60)) for id in absent)
-    st.warning(f"Deleted, or in another folder: {names}.", icon=":material/search_off:")
 if not ids:
     st.info(
         "Choose runs above, or train several objectives now: they appear here while they train.",

@@ -35,20 +35,7 @@ def show(compared: Iterable[Entry], key: str) -> Any:
     return _component(
         key=key,
         data={
-            "runs": tuple(
-                {
-                    "id": entry.run.id,
-                    "name": entry.name,
-                    "glyph": entry.look.glyph,
-                    "color": entry.look.colour,
-                    "objective": entry.subtitle,
-                    "active": entry.summary.state == "running",
-                    "classes": tuple(entry.about.get("classes", ())),
-                    "noun": entry.about.get("noun", "images"),
-                    "kind": entry.about.get("kind", "images"),
-                }
-                for entry in compared
-            ),
+            "runs": tuple(entry.said() for entry in compared),
             "quantiles": tuple(quantiles(count) for count in GRIDS),
             "api": "/api/runs",
             "module": api.module("traverse"),

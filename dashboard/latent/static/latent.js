@@ -6,18 +6,18 @@ import { Feed } from "../live/feed.js";
 import { Fitting } from "../live/fitting.js";
 import { count, subscript } from "../live/format.js";
 import { placeHelp } from "../live/help.js";
-import { History, nearest, place } from "../live/history.js";
+import { History, nearest } from "../live/history.js";
 import { offersOf, SaveMenu } from "../live/saving.js";
 import { Scrubber } from "../live/scrubber.js";
 import { write } from "../live/strip.js";
 import { Theme } from "../live/theme.js";
-import { nameItems, nounOf } from "../live/words.js";
+import { nameItems } from "../live/words.js";
 import { CHOICES } from "./choices.js";
 import { Chosen } from "./chosen.js";
 import { Decoded } from "./decoded.js";
 import { Landscape } from "./landscape.js";
 import { Matrix } from "./matrix.js";
-import { Numbers } from "./numbers.js";
+import { Numbers, valuesOf } from "./numbers.js";
 import { Pictures } from "./pictures.js";
 import { Rings } from "./rings.js";
 import { SKELETON } from "./skeleton.js";
@@ -28,7 +28,6 @@ import { Units } from "./units.js";
 const TOLD = 50; // selected images that are listed for tests and scripts
 const SHARE = 4; // pauses between two answers are so many times as long as the server took
 const STACKED = 900; // px of width up to which the style sheet stacks the panels
-const CAPPED = 0.98; // share of log N from which an estimate of I is a bound only
 const DESCRIBE = 1500; // ms between changes of the text that screen readers find
 const HINTS = {
   queued: "Waiting for its turn.",
@@ -326,7 +325,7 @@ export class Latent {
     this.time.offer(kept.steps, kept.bytes);
     if (!this.pictures.data) this.#getPictures();
     if (this.sought !== null) {
-      this.time.seek(this.sought);
+      this.address.quietly(() => this.time.seek(this.sought));
       this.sought = null;
     } else if (this.time.step === null) {
       this.#wantSoon();
@@ -462,47 +461,11 @@ export class Latent {
     for (const panel of Object.values(this.panels)) panel.refresh();
     this.decoded.refresh();
     this.gallery.refresh();
-    this.numbers?.show(this.#values);
+    this.numbers?.show(valuesOf(this));
     const keys = [...(this.selection ?? [])];
     this.root.dataset.selection = keys.slice(0, TOLD).join();
     this.root.dataset.selected = keys.length;
     this.#describeSoon();
-  }
-
-  /** The values of the numbers, and where they come from. */
-  get #values() {
-    const { posteriors, history, measured, about } = this;
-    if (!posteriors) return {};
-    const { step, split, count: codes } = posteriors;
-    const exact = `Of the posteriors of ${count(codes)} ${split} ${nounOf(about)} at step ${count(step)}, nothing drawn.`;
-    const logged = (name, side) => {
-      const value = history.value("codes", name, step);
-      const steps = history.steps("codes");
-      const at = steps[place(steps, step)];
-      if (value === undefined || value === null) return { from: "This run did not log it before this step." };
-      const many = about?.codes ?? codes;
-      const capped = history.value("codes", "mutual_information", step) > CAPPED * Math.log(many);
-      return {
-        value,
-        side: capped ? side : "",
-        from: `From ${count(many)} held-out codes at step ${count(at)}; more than log N = ${Math.log(many).toFixed(2)} cannot be seen.`,
-      };
-    };
-    const values = {
-      mutual_information: logged("mutual_information", "≥"),
-      marginal_kl: logged("marginal_kl", "≤"),
-      rate: { value: posteriors.rate, from: exact },
-      mmd2_rbf: { value: posteriors.mmd2, from: exact },
-      active_units: { value: posteriors.active_units, of: posteriors.dimensions, from: exact },
-      log_det_cov_test: { value: posteriors.log_det, from: exact },
-    };
-    for (const [name, { value, low, high, step: at, n }] of Object.entries(measured)) {
-      if (!(name in values) || value === null || at !== step) continue;
-      const range = low === null ? "" : `, ${low.toPrecision(3)} to ${high.toPrecision(3)}`;
-      values[name].value ??= value;
-      values[name].from += ` Evaluated at this step: ${value.toPrecision(3)}${range}, on ${count(n ?? 0)} held-out ${nounOf(about)}.`;
-    }
-    return values;
   }
 
   #hintAt(text) {

@@ -52,6 +52,13 @@ export class Address {
     this.waiting = setTimeout(() => this.#put(chosen), LATER);
   }
 
+  /** Do something that is no choice of the viewer's: Back does not return to what was before. */
+  quietly(action) {
+    const { pushes } = this;
+    action();
+    this.pushes = pushes;
+  }
+
   close() {
     clearTimeout(this.waiting);
     window.removeEventListener("popstate", this.onpopstate);

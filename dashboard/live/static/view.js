@@ -224,7 +224,7 @@ export class View {
     this.time.offer(kept.steps, kept.bytes);
     const { sought } = this;
     this.sought = null;
-    if (sought !== null) this.time.seek(sought);
+    if (sought !== null) this.address.quietly(() => this.time.seek(sought));
   }
 
   #picture(snapshot) {

@@ -208,7 +208,7 @@ export class Planes {
     const { sought } = this;
     if (sought === null || !this.runs?.every((plane) => plane.steps.length)) return;
     this.sought = null;
-    this.time.seek(sought);
+    this.address.quietly(() => this.time.seek(sought));
   }
 
   /** A plane has new codes. */

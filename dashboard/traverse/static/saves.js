@@ -5,6 +5,7 @@ import { SaveMenu, offersOf, printed } from "../live/saving.js";
 
 const FILM = { width: 640, ratio: 1.5 }; // px of a film, and its pixels for one of them
 const TALLEST = 640;
+const MOST = 400; // pictures of a film, as the server takes them
 const RATES = { training: 5, rows: 6 }; // pictures a second
 
 export class Saves {
@@ -58,7 +59,8 @@ export class Saves {
   /** The sheet at every step, and then as it was. */
   async #overTraining(told) {
     const { view } = this;
-    const { steps, step } = view.time;
+    const { step } = view.time;
+    const steps = some(view.time.steps, MOST);
     const pictures = [];
     view.time.pause();
     view.filming = true; // the address stays at what it was before
@@ -90,4 +92,10 @@ export class Saves {
     const { sheet, theme } = this.view;
     return printed(sheet, theme, () => sheet.picture(width, height, FILM.ratio * scale, caption, column));
   }
+}
+
+/** At most so many of the elements of an array, evenly, with its first and its last. */
+export function some(array, most) {
+  if (array.length <= most) return array;
+  return Array.from({ length: most }, (_, i) => array[Math.round((i * (array.length - 1)) / (most - 1))]);
 }

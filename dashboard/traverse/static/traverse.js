@@ -1,7 +1,7 @@
 /** Walks through the latent spaces of runs: manifold, dimensions, the way between two images. */
 
 import { Address, numbersOf, oneOf, PAIR, whole, WHOLE } from "../live/address.js";
-import { coordinate, count, number, subscript } from "../live/format.js";
+import { coordinate, count, subscript } from "../live/format.js";
 import { Fitting } from "../live/fitting.js";
 import { sheetOf } from "../live/gallery.js";
 import { placeHelp } from "../live/help.js";
@@ -9,21 +9,18 @@ import { Scrubber } from "../live/scrubber.js";
 import { write } from "../live/strip.js";
 import { Theme } from "../live/theme.js";
 import { nameItems } from "../live/words.js";
+import { Blocks } from "./blocks.js";
 import { Saves } from "./saves.js";
-import { along, changed, evenly, manifold, norm, spherical, straight } from "./paths.js";
+import { changed } from "./paths.js";
 import { Picker } from "./picker.js";
 import { Sheet } from "./sheet.js";
 import { MODES, SKELETON, help } from "./skeleton.js";
 import { Sliders } from "./sliders.js";
-import { Subject, together } from "./subject.js";
+import { Subject } from "./subject.js";
 
-// σ of a row for a dimension; t from one image to another; rows at most
-const USUAL = { stops: evenly(-3, 3, 13), way: evenly(0, 1, 11), rows: 12 };
-const PRESENTED = { stops: evenly(-3, 3, 9), way: evenly(0, 1, 7), rows: 8 };
-const NAMES = { dimensions: 96, between: 150 }; // px for the names of rows
 const RETRY = 1500; // ms until the server is asked again, where it was busy
 const AGAIN = 2500; // ms between two looks at runs that train
-const MINUS = /^-/;
+const PATIENCE = 400; // ms that images may take before it is said
 const STACKED = 760; // px of width up to which the style sheet stacks the parts
 
 /** What can be chosen, and how the address says it; `z` is a code set by hand. */
@@ -51,6 +48,7 @@ export class Traverse {
     this.sliders = new Sliders(this.find(".sliders"), (dimension, value) => this.#slide(dimension, value));
     this.time = new Scrubber(this.find(".time"), (step, ms) => this.#go(step, ms));
     this.address = new Address(CHOICES, (chosen) => this.#return(chosen));
+    this.blocks = new Blocks(this);
     this.saves = new Saves(this.find(".saves"), this);
     this.selects = [...root.querySelectorAll(".axes select")];
     this.fitting = new Fitting(root, STACKED, () => this.#resize());
@@ -101,7 +99,7 @@ export class Traverse {
     if (!this.taken) this.#takeUp(chosen);
     this.#hintAt("Loading codes and decoders …");
     await this.#look();
-    if (!this.taken && chosen.step !== null) this.time.seek(chosen.step);
+    if (!this.taken && chosen.step !== null) this.address.quietly(() => this.time.seek(chosen.step));
     this.taken = true;
     this.looking = setInterval(() => {
       if (!document.hidden && this.subjects.some(({ run }) => run.active)) this.#look();
@@ -202,20 +200,15 @@ export class Traverse {
 
   // What is shown.
 
-  /** How much of it: fewer and larger images in a lecture hall. */
-  get #extent() {
-    return "present" in this.root.dataset ? PRESENTED : USUAL;
-  }
-
   #resize() {
-    if (this.extent !== this.#extent) this.#draw();
+    if (this.extent !== this.blocks.extent) this.#draw();
   }
 
   /** Paint what is chosen; a newer wish overtakes an older one. */
   async #draw() {
     const { first } = this;
     const asked = ++this.asked;
-    this.extent = this.#extent;
+    this.extent = this.blocks.extent;
     clearTimeout(this.retrying);
     this.#showControls();
     if (!first) return;
@@ -224,14 +217,9 @@ export class Traverse {
     this.picker.mark(inTo ? this.to : this.base.z ? undefined : (this.base.image ?? null));
     this.sliders.offer(first.order, first.codes.kl);
     this.sliders.show(first.codeOf(this.base));
-    const begun = performance.now();
-    const told = (share) => {
-      const late = performance.now() - begun >= PATIENCE;
-      if (late && asked === this.asked) this.#hintAt(`Drawing the images: ${Math.round(100 * share)} %`);
-    };
-    const waiting = setTimeout(() => told(0), PATIENCE + 1);
-    const blocks = await this.blocks(told);
-    clearTimeout(waiting);
+    const slow = setTimeout(() => this.#hintAt("Drawing the images …"), PATIENCE);
+    const blocks = await this.blocks.make();
+    clearTimeout(slow);
     if (asked !== this.asked || this.closed) return;
     if (!blocks) {
       this.#hintAt("The server is busy and decodes nothing now; it is asked again.");
@@ -242,134 +230,6 @@ export class Traverse {
     this.sheet.show(blocks);
     await this.#showFaces();
     Object.assign(this.root.dataset, { mode: this.mode, step: first.step, image: this.base.image ?? "", drawn: asked });
-  }
-
-  /** What the sheet shows; null where images cannot be had. `told` hears of the share that is there. */
-  async blocks(told = () => {}) {
-    const make = { manifold: () => this.#manifolds(), dimensions: () => this.#rows(told), between: () => this.#ways() };
-    try {
-      return await make[this.mode]();
-    } catch (error) {
-      if (error instanceof Undecoded) return null;
-      throw error;
-    }
-  }
-
-  async #manifolds() {
-    const values = this.quantiles[this.ready.length > 1 ? 0 : 1];
-    return Promise.all(this.ready.map((subject) => this.#manifold(subject, values)));
-  }
-
-  async #manifold(subject, values) {
-    const axes = this.#axesOf(subject);
-    const grid = manifold(subject.codeOf(this.base), axes, values);
-    if (subject.plane) return this.#net(subject, grid, axes);
-    const images = await decoded(subject, grid.flat());
-    const names = axes.map((axis) => `z${subscript(axis + 1)}`);
-    const rows = grid.map((codes, r) => ({
-      subject,
-      codes,
-      tiles: part(images, r * values.length, values.length),
-      name: "",
-      says: (i) => axes.map((axis, k) => `${names[k]} = ${coordinate(codes[i][axis])}`).join("   "),
-    }));
-    const foot = names[1] ? `${names[0]} across, ${names[1]} up` : names[0];
-    return { title: this.#title(subject), color: subject.run.color, rows, foot: `${foot}, at quantiles of N(0, 1)` };
-  }
-
-  /** Where a grid of codes comes to lie among the data, where those are points. */
-  #net(subject, grid, axes) {
-    const { decoder, codes, run } = subject;
-    const names = axes.map((axis) => `z${subscript(axis + 1)}`).join(" and ");
-    return {
-      title: this.#title(subject),
-      color: run.color,
-      rows: [],
-      foot: `Lines of equal ${names} at quantiles of N(0, 1), as they are decoded among held-out points`,
-      net: {
-        net: grid.map((row) => row.map((z) => decoder.decode(z))),
-        span: decoder.span,
-        groups: [{ name: "", points: codes.points, color: this.theme.muted }],
-      },
-    };
-  }
-
-  async #rows() {
-    const { stops, rows: room } = this.#extent;
-    const each = Math.max(1, Math.floor(room / this.ready.length));
-    const most = Math.max(...this.ready.map(({ dimensions }) => Math.min(dimensions, each)));
-    const several = this.ready.length > 1;
-    const rows = [];
-    for (let rank = 0; rank < most; rank++) {
-      for (const [i, subject] of this.ready.entries()) {
-        const dimension = subject.order[rank];
-        if (dimension === undefined) continue;
-        const codes = along(subject.codeOf(this.base), dimension, stops);
-        const name = `z${subscript(dimension + 1)}`;
-        rows.push({
-          subject,
-          codes,
-          tiles: await decoded(subject, codes),
-          name,
-          note: `${number(subject.codes.kl[dimension], 2)} nats`,
-          glyph: several && subject.run.glyph,
-          color: subject.run.color,
-          opens: several && i === 0,
-          says: (k) => `${name} = ${coordinate(stops[k])}`,
-        });
-      }
-    }
-    const heads = stops.map((value) => String(value).replace(MINUS, "−"));
-    const title = several ? "" : this.#title(this.first);
-    return [{ title, color: this.first.run.color, label: NAMES.dimensions, heads, rows, foot: this.#rest(most) }];
-  }
-
-  /** What the dimensions carry that are not shown. */
-  #rest(shown) {
-    const { order, codes, dimensions } = this.first;
-    const rest = dimensions - shown;
-    if (this.ready.length > 1 || rest <= 0) return "";
-    return `${rest === 1 ? "1 more dimension" : `${rest} more dimensions`}, at most ${number(codes.kl[order[shown]], 2)} nats each`;
-  }
-
-  async #ways() {
-    const { way: shares } = this.#extent;
-    const several = this.ready.length > 1;
-    const rows = [];
-    for (const subject of this.ready) {
-      const [a, b] = [subject.codeOf(this.base), subject.codeOf({ image: this.to })];
-      for (const [name, way] of [["straight", straight], ["spherical", spherical]]) {
-        const codes = shares.map((t) => way(a, b, t));
-        const images = await decoded(subject, codes);
-        const ends = [this.base.z ? null : this.base.image, this.to].map((image) =>
-          image == null || image >= subject.images ? null : subject.original(image));
-        const tiles = together([ends[0] ?? part(images, 0, 1), images, ends[1] ?? part(images, shares.length - 1, 1)]);
-        rows.push({
-          subject,
-          codes: [null, ...codes, null],
-          tiles,
-          name,
-          note: several ? subject.run.name : "",
-          glyph: several && subject.run.glyph,
-          color: subject.run.color,
-          opens: several && name === "straight",
-          says: (i) => (codes[i - 1] ? `t = ${number(shares[i - 1], 2)}   ‖z‖ = ${number(norm(codes[i - 1]))}` : "the original"),
-        });
-      }
-    }
-    const heads = ["x", ...shares.map((t) => number(t, 2)), "x"];
-    return [{ title: several ? "" : this.#title(this.first), color: this.first.run.color, label: NAMES.between, heads, rows }];
-  }
-
-  #title({ run }) {
-    return `${run.glyph} ${run.name}${run.objective ? `  ${run.objective}` : ""}`;
-  }
-
-  /** The dimensions of a manifold: the chosen ones, else those of the highest rate. */
-  #axesOf({ dimensions, order }) {
-    if (dimensions <= 2) return Array.from({ length: dimensions }, (_, i) => i);
-    const fit = this.axes?.every((axis) => axis < dimensions);
-    return fit ? this.axes : order.slice(0, 2);
   }
 
   #showControls() {
@@ -394,7 +254,7 @@ export class Traverse {
       const names = Array.from({ length: first.dimensions }, (_, i) => `z${subscript(i + 1)}`);
       select.replaceChildren(...names.map((name, i) => new Option(name, i)));
     }
-    this.#axesOf(first).forEach((axis, i) => (this.selects[i].value = axis));
+    this.blocks.axesOf(first).forEach((axis, i) => (this.selects[i].value = axis));
   }
 
   /** Which marker is whose, where rows of several runs stand together. */
@@ -432,21 +292,6 @@ export class Traverse {
     write(this.find(".hint"), text);
     this.find(".hint").hidden = !text;
   }
-}
-
-/** Images that neither the browser nor the server can decode now. */
-class Undecoded extends Error {}
-
-async function decoded(subject, codes) {
-  const images = await subject.paint(codes);
-  if (!images) throw new Undecoded();
-  return images;
-}
-
-/** Some images of several. */
-function part({ shape: [, ...size], data }, from, length) {
-  const each = size.reduce((product, n) => product * n, 1);
-  return { shape: [length, ...size], data: data.subarray(from * each, (from + length) * each) };
 }
 
 /** Paint a single image. */
