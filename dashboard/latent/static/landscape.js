@@ -1,9 +1,10 @@
 /** The panel of q(z) against p(z): codes, densities and what is selected, on a plane. */
 
+import { namesOf } from "../live/axes.js";
 import { Cloud } from "../live/cloud.js";
 import { drawAxes, drawCircles, drawDensity, drawNames, lanes } from "../live/codes.js";
 import { Dots } from "../live/dots.js";
-import { coordinate, count, number, subscript } from "../live/format.js";
+import { coordinate, count, number } from "../live/format.js";
 import { Frame } from "../live/frame.js";
 import { Legend, toggle } from "../live/legend.js";
 import { write } from "../live/strip.js";
@@ -103,7 +104,7 @@ export class Landscape {
   /** The names of the axes. */
   get names() {
     const axes = this.posteriors?.axes ?? [0, 1].slice(0, this.axes);
-    return axes === "pca" ? ["PC 1", "PC 2"] : axes.map((axis) => `z${subscript(axis + 1)}`);
+    return namesOf(axes);
   }
 
   /** The code nearest to a place on the plane, or null. */

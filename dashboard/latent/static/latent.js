@@ -1,10 +1,11 @@
 /** The latent space of a run: q(z) against p(z), what is selected there, and what it decodes to. */
 
 import { Address } from "../live/address.js";
+import { Axes, unitName } from "../live/axes.js";
 import { loadDecoder, stepsOf } from "../live/decoder.js";
 import { Feed } from "../live/feed.js";
 import { Fitting } from "../live/fitting.js";
-import { count, subscript } from "../live/format.js";
+import { count } from "../live/format.js";
 import { placeHelp } from "../live/help.js";
 import { History, nearest } from "../live/history.js";
 import { offersOf, SaveMenu } from "../live/saving.js";
@@ -72,7 +73,7 @@ export class Latent {
       kept: () => this.#offer(),
       asked: () => {},
     });
-    this.selects = [...root.querySelectorAll(".axes select")];
+    this.axes = new Axes(find(".axes"), (plane) => this.choose({ plane }));
     this.#listen();
     this.fitting = new Fitting(root, STACKED);
     placeHelp(root);
@@ -229,16 +230,6 @@ export class Latent {
       group.onclick = (event) => {
         const button = event.target.closest("button");
         if (button) this.choose({ [group.dataset.choice]: button.dataset.value });
-      };
-    }
-    this.find(".pca").onclick = () => this.choose({ plane: "pca" });
-    for (const select of this.selects) {
-      select.onchange = () => {
-        const other = this.selects.find((each) => each !== select);
-        if (other.value === select.value) {
-          other.value = this.posteriors.order.find((unit) => String(unit) !== select.value);
-        }
-        this.choose({ plane: this.selects.map(({ value }) => value).join() });
       };
     }
   }
@@ -431,16 +422,7 @@ export class Latent {
   /** The units as axes, those that say most first. */
   #offerAxes() {
     const { order, kl } = this.posteriors;
-    this.find(".axes").hidden = this.dimensions <= 2;
-    if (this.dimensions <= 2) return;
-    for (const select of this.selects) {
-      const names = order.map((unit) => [unit, `z${subscript(unit + 1)}  ${kl[unit]?.toFixed(2) ?? "–"}`]);
-      if (select.options.length !== names.length) {
-        select.replaceChildren(...names.map(([unit, name]) => new Option(name, unit)));
-      } else {
-        names.forEach(([unit, name], k) => Object.assign(select.options[k], { value: unit, text: name }));
-      }
-    }
+    this.axes.offer(order.map((unit) => [unit, `${unitName(unit)}  ${kl[unit]?.toFixed(2) ?? "–"}`]));
   }
 
   // What is shown.
@@ -454,9 +436,7 @@ export class Latent {
     }
     const flat = this.dimensions > 1; // of one unit alone there is no plane
     this.find('[data-choice="field"]').hidden = this.find('[data-value="ellipses"]').hidden = !flat;
-    const axes = this.#plane === "pca" ? posteriors?.order.slice(0, 2) : this.#plane.split(",");
-    this.find(".pca").setAttribute("aria-pressed", this.#plane === "pca");
-    if (axes && this.dimensions > 2) this.selects.forEach((select, k) => (select.value = axes[k]));
+    if (posteriors) this.axes.show(this.#plane, posteriors.order);
     this.landscape.refresh();
     for (const panel of Object.values(this.panels)) panel.refresh();
     this.decoded.refresh();

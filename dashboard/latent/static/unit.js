@@ -1,6 +1,7 @@
 /** One unit of the code: its density beside N(0, 1), and its quantiles against those of N(0, 1). */
 
-import { number, subscript, tick } from "../live/format.js";
+import { unitName } from "../live/axes.js";
+import { number, tick } from "../live/format.js";
 import { roundTicks, Scale } from "../live/scale.js";
 import { write } from "../live/strip.js";
 import { haloed, line, Surface } from "../live/surface.js";
@@ -25,7 +26,7 @@ export class Unit {
 
   refresh() {
     const { posteriors, unit, dimensions } = this.shared;
-    const symbol = `z${subscript(unit + 1)}`;
+    const symbol = unitName(unit);
     write(this.title, `${symbol} beside N(0, 1)`);
     const axes = posteriors?.axes;
     this.buttons.forEach((button, axis) => {

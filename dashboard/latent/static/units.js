@@ -1,6 +1,7 @@
 /** All units of the code, each density beside N(0, 1), those that say most first. */
 
-import { number, subscript } from "../live/format.js";
+import { unitName } from "../live/axes.js";
+import { number } from "../live/format.js";
 import { haloed, line, Surface } from "../live/surface.js";
 import { bell, bellAt, drawDashed, drawFilled, normal } from "./densities.js";
 
@@ -138,7 +139,7 @@ export class Units {
     context.textBaseline = "top";
     context.textAlign = "left";
     const halo = unit === this.shared.unit ? theme.grid : theme.background;
-    haloed(context, `z${subscript(unit + 1)}`, left + 3, top + 1, theme.text, halo);
+    haloed(context, unitName(unit), left + 3, top + 1, theme.text, halo);
     context.textAlign = "right";
     context.font = theme.face(11);
     const kl = posteriors.kl[unit];

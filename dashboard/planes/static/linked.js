@@ -1,11 +1,12 @@
 /** The latent plane of one run among several: what is selected in one is marked in all. */
 
+import { namesOf } from "../live/axes.js";
 import { Cloud } from "../live/cloud.js";
 import { drawAxes, drawCircles, drawDensity, drawNames, lanes } from "../live/codes.js";
 import { stepsOf } from "../live/decoder.js";
 import { Dots } from "../live/dots.js";
 import { Feed } from "../live/feed.js";
-import { coordinate, count, subscript } from "../live/format.js";
+import { coordinate, count } from "../live/format.js";
 import { Frame } from "../live/frame.js";
 import { SPLITS, place } from "../live/history.js";
 import { Lasso, nearest } from "./lasso.js";
@@ -228,7 +229,7 @@ export class LinkedPlane {
 
   get #names() {
     const axes = this.snapshot?.axes ?? [0, 1].slice(0, this.dimensions);
-    return axes === "pca" ? ["PC 1", "PC 2"] : axes.map((axis) => `z${subscript(axis + 1)}`);
+    return namesOf(axes);
   }
 
   /** Call `visit(i, x, y)` with the pixels of every code in view. */

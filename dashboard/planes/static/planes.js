@@ -1,12 +1,14 @@
 /** Latent planes side by side on the same axes; what is selected in one is marked in all. */
 
-import { Address, plane, spell as written, unspell, VIEW, WHOLE, WORDS } from "../live/address.js";
-import { count, subscript } from "../live/format.js";
+import { Address } from "../live/address.js";
+import { Axes, unitsOf } from "../live/axes.js";
+import { count } from "../live/format.js";
 import { Gallery } from "../live/gallery.js";
 import { SPLITS } from "../live/history.js";
 import { Legend, toggle } from "../live/legend.js";
 import { Beside } from "./beside.js";
-import { keyOf, LinkedPlane, spell, splitOf, indexOf } from "./linked.js";
+import { CHOICES } from "./choices.js";
+import { LinkedPlane, spell } from "./linked.js";
 import { offersOf, SaveMenu } from "../live/saving.js";
 import { Scrubber } from "../live/scrubber.js";
 import { write } from "../live/strip.js";
@@ -21,32 +23,6 @@ const IMAGE = 40; // px of an image with what lies between it and the next
 const MODES = { lasso: "Lasso", box: "Box", zoom: "Zoom" };
 const INVITATION =
   "Drag around codes in one plane, or press a class: the same ones are marked in all.";
-
-/** Of each split the numbers of its images: "0:1.2,1:~AQ". */
-const IMAGES = {
-  usual: null,
-  read: (text) => {
-    const keys = text.split(",").map((part) => {
-      const [, split, rest] = /^([01]):(.+)$/.exec(part) ?? [];
-      return split && unspell(rest)?.map((index) => keyOf(Number(split), index));
-    });
-    return keys.every(Boolean) ? keys.flat() : null;
-  },
-  write: (keys) => {
-    const of = (split) => keys.filter((key) => splitOf(key) === split).map(indexOf);
-    return [0, 1].filter((split) => of(split).length).map((split) => `${split}:${written(of(split))}`).join();
-  },
-};
-
-/** What can be chosen, and how the address says it; `of` names the data of the images selected. */
-const CHOICES = {
-  step: WHOLE,
-  plane: plane("pca"),
-  view: VIEW,
-  hidden: WORDS,
-  select: IMAGES,
-  of: { usual: null, read: (text) => text },
-};
 
 const SKELETON = `
   <div class="controls">
@@ -87,7 +63,7 @@ export class Planes {
     this.hidden = [];
     Object.assign(this, { mode: "lasso", axes: "pca", view: null, reach: EMPTY, sought: null });
     this.legend = new Legend(this.find(".legend"), (name) => this.#press(name));
-    this.selects = [...root.querySelectorAll(".axes select")];
+    this.axesChoice = new Axes(this.find(".axes"), (axes) => this.#choose(axes));
     this.time = new Scrubber(this.find(".time"), (step, ms) => this.#look(step, ms));
     const name = () => ["latent-planes", this.time.shown].filter((part) => part !== null).join("-");
     new SaveMenu(this.find(".saves"), "the planes", offersOf(this, this.theme, name), this.theme);
@@ -197,7 +173,8 @@ export class Planes {
     ]);
     const colors = classes.map((_, i) => [`class:${i}`, this.palette[i % this.palette.length]]);
     this.legend.show(this.hidden, Object.fromEntries(colors));
-    this.#offerAxes(Math.max(0, ...(this.runs ?? []).map(({ dimensions }) => dimensions)));
+    this.axesChoice.offer(unitsOf(Math.max(0, ...(this.runs ?? []).map(({ dimensions }) => dimensions))));
+    this.axesChoice.show(this.axes);
   }
 
   /** A plane has learned of its steps. */
@@ -247,14 +224,6 @@ export class Planes {
     for (const button of this.root.querySelectorAll("[data-mode]")) {
       button.onclick = () => this.#set({ mode: button.dataset.mode });
     }
-    this.find(".pca").onclick = () => this.#choose("pca");
-    for (const select of this.selects) {
-      select.onchange = () => {
-        const other = this.selects.find((each) => each !== select);
-        if (other.value === select.value) other.value = (Number(select.value) + 1) % other.length;
-        this.#choose(this.selects.map(({ value }) => value).join());
-      };
-    }
     this.find(".reset").onclick = () => this.zoom(null);
     this.find(".clear").onclick = () => {
       this.#set({ selection: null });
@@ -284,18 +253,9 @@ export class Planes {
     const first = this.runs.find(({ snapshot }) => snapshot);
     if (!first) return;
     const keys = first.ofClass(Number(name.slice("class:".length)));
-    const same = this.selection && String([...this.selection.keys]) === String(keys);
+    const selected = this.selection?.keys;
+    const same = selected?.size === keys.length && keys.every((key) => selected.has(key));
     this.select(first, same ? [] : keys);
-  }
-
-  #offerAxes(dimensions) {
-    this.find(".axes").hidden = dimensions <= 2;
-    if (this.selects[0].length === dimensions) return;
-    for (const select of this.selects) {
-      const names = Array.from({ length: dimensions }, (_, i) => `z${subscript(i + 1)}`);
-      select.replaceChildren(...names.map((name, i) => new Option(name, i)));
-    }
-    this.#showAxes();
   }
 
   #choose(axes) {
@@ -305,15 +265,9 @@ export class Planes {
 
   #turn(axes, view = null) {
     Object.assign(this, { axes, view });
-    this.#showAxes();
+    this.axesChoice.show(this.axes);
     this.#refresh();
     for (const { feed } of this.planes.values()) feed.wake();
-  }
-
-  #showAxes() {
-    this.find(".pca").setAttribute("aria-pressed", this.axes === "pca");
-    const shown = this.axes === "pca" ? ["0", "1"] : this.axes.split(",");
-    this.selects.forEach((select, i) => (select.value = shown[i]));
   }
 
   /** One reach for all planes: the widest that one of them needs. */

@@ -1,6 +1,7 @@
 /** What the sheet of traversals shows: blocks of rows of decoded images, or nets of points. */
 
-import { coordinate, number, subscript } from "../live/format.js";
+import { unitName } from "../live/axes.js";
+import { coordinate, number } from "../live/format.js";
 import { along, evenly, manifold, norm, spherical, straight } from "./paths.js";
 import { together } from "./subject.js";
 
@@ -42,7 +43,7 @@ export class Blocks {
     const grid = manifold(subject.codeOf(this.view.base), axes, values);
     if (subject.plane) return this.#net(subject, grid, axes);
     const images = await decoded(subject, grid.flat());
-    const names = axes.map((axis) => `z${subscript(axis + 1)}`);
+    const names = axes.map(unitName);
     const rows = grid.map((codes, r) => ({
       subject,
       codes,
@@ -57,7 +58,7 @@ export class Blocks {
   /** Where a grid of codes comes to lie among the data, where those are points. */
   #net(subject, grid, axes) {
     const { decoder, codes, run } = subject;
-    const names = axes.map((axis) => `z${subscript(axis + 1)}`).join(" and ");
+    const names = axes.map(unitName).join(" and ");
     return {
       title: this.#title(subject),
       color: run.color,
@@ -82,7 +83,7 @@ export class Blocks {
         const dimension = subject.order[rank];
         if (dimension === undefined) continue;
         const codes = along(subject.codeOf(this.view.base), dimension, stops);
-        const name = `z${subscript(dimension + 1)}`;
+        const name = unitName(dimension);
         rows.push({
           subject,
           codes,

@@ -1,7 +1,8 @@
 /** Walks through the latent spaces of runs: manifold, dimensions, the way between two images. */
 
 import { Address, numbersOf, oneOf, PAIR, whole, WHOLE } from "../live/address.js";
-import { coordinate, count, subscript } from "../live/format.js";
+import { Axes, unitsOf } from "../live/axes.js";
+import { coordinate, count } from "../live/format.js";
 import { Fitting } from "../live/fitting.js";
 import { sheetOf } from "../live/gallery.js";
 import { placeHelp } from "../live/help.js";
@@ -50,7 +51,7 @@ export class Traverse {
     this.address = new Address(CHOICES, (chosen) => this.#return(chosen));
     this.blocks = new Blocks(this);
     this.saves = new Saves(this.find(".saves"), this);
-    this.selects = [...root.querySelectorAll(".axes select")];
+    this.axesChoice = new Axes(this.find(".axes"), (plane) => this.#set({ axes: plane.split(",").map(Number) }));
     this.fitting = new Fitting(root, STACKED, () => this.#resize());
     this.#listen();
     placeHelp(root);
@@ -182,13 +183,6 @@ export class Traverse {
     for (const button of this.root.querySelectorAll("[data-end]")) {
       button.onclick = () => this.#set({ end: button.dataset.end });
     }
-    for (const select of this.selects) {
-      select.onchange = () => {
-        const other = this.selects.find((each) => each !== select);
-        if (other.value === select.value) other.value = (Number(select.value) + 1) % other.length;
-        this.#set({ axes: this.selects.map(({ value }) => Number(value)) });
-      };
-    }
   }
 
   /** Put what is shown into the address, also of what Back is to lead past if it is `passing`. */
@@ -246,15 +240,10 @@ export class Traverse {
     this.find(".ends").hidden = mode !== "between";
     this.find(".around").hidden = mode === "between";
     if (this.helped !== mode) this.find("#traverse-help").innerHTML = help((this.helped = mode));
-    this.find(".axes").hidden = mode !== "manifold" || !(first?.dimensions > 2);
-    if (first) nameItems(this.root, first.run);
-    if (!first || first.dimensions <= 2) return;
-    for (const select of this.selects) {
-      if (select.length === first.dimensions) continue;
-      const names = Array.from({ length: first.dimensions }, (_, i) => `z${subscript(i + 1)}`);
-      select.replaceChildren(...names.map((name, i) => new Option(name, i)));
-    }
-    this.blocks.axesOf(first).forEach((axis, i) => (this.selects[i].value = axis));
+    this.axesChoice.offer(unitsOf(mode === "manifold" && first ? first.dimensions : 0));
+    if (!first) return;
+    nameItems(this.root, first.run);
+    this.axesChoice.show(this.blocks.axesOf(first).join());
   }
 
   /** Which marker is whose, where rows of several runs stand together. */

@@ -1,7 +1,8 @@
 /** A histogram of how much each unit's mean says of the images, with a threshold to move. */
 
 import { Address } from "../live/address.js";
-import { number, subscript, tick } from "../live/format.js";
+import { unitName } from "../live/axes.js";
+import { number, tick } from "../live/format.js";
 import { drawSteps } from "../live/plots.js";
 import { offersOf, SaveMenu } from "../live/saving.js";
 import { LOG, Scale } from "../live/scale.js";
@@ -116,7 +117,7 @@ export class Units {
     write(this.verdict, text);
     this.input.setAttribute("aria-valuetext", text);
     Object.assign(this.root.dataset, { active, units: values.length });
-    const listed = values.slice(0, LISTED).map((value, j) => `z${subscript(j + 1)} ${number(value)}`);
+    const listed = values.slice(0, LISTED).map((value, j) => `${unitName(j)} ${number(value)}`);
     this.surface.canvas.setAttribute("aria-label", `${text}. Variances: ${listed.join(", ")}`);
     this.surface.invalidate();
   }
@@ -168,7 +169,7 @@ export class Units {
         context.strokeRect(left + 0.5, top + 0.5, w - 1, Math.max(h - 1, 0));
         if (tall < 15) return;
         context.fillStyle = active ? "#fff" : this.theme.text;
-        context.fillText(`z${subscript(unit + 1)}`, left + w / 2, top + h / 2 + 0.5);
+        context.fillText(unitName(unit), left + w / 2, top + h / 2 + 0.5);
       });
     });
   }
