@@ -22,9 +22,9 @@ export class Blocks {
     return "present" in this.view.root.dataset ? PRESENTED : USUAL;
   }
 
-  /** What the sheet shows; null where images cannot be had. */
-  async make() {
-    const make = { manifold: () => this.#manifolds(), dimensions: () => this.#rows(), between: () => this.#ways() };
+  /** What the sheet shows; null where images cannot be had. `told` hears of the share that is there. */
+  async make(told) {
+    const make = { manifold: () => this.#manifolds(), dimensions: () => this.#rows(told), between: () => this.#ways() };
     try {
       return await make[this.view.mode]();
     } catch (error) {
@@ -72,7 +72,7 @@ export class Blocks {
     };
   }
 
-  async #rows() {
+  async #rows(told) {
     const { stops, rows: room } = this.extent;
     const each = Math.max(1, Math.floor(room / this.view.ready.length));
     const most = Math.max(...this.view.ready.map(({ dimensions }) => Math.min(dimensions, each)));
@@ -82,6 +82,7 @@ export class Blocks {
       for (const [i, subject] of this.view.ready.entries()) {
         const dimension = subject.order[rank];
         if (dimension === undefined) continue;
+        told((rank + i / this.view.ready.length) / most);
         const codes = along(subject.codeOf(this.view.base), dimension, stops);
         const name = unitName(dimension);
         rows.push({

@@ -211,9 +211,14 @@ export class Traverse {
     this.picker.mark(inTo ? this.to : this.base.z ? undefined : (this.base.image ?? null));
     this.sliders.offer(first.order, first.codes.kl);
     this.sliders.show(first.codeOf(this.base));
-    const slow = setTimeout(() => this.#hintAt("Drawing the images …"), PATIENCE);
-    const blocks = await this.blocks.make();
-    clearTimeout(slow);
+    const begun = performance.now();
+    const told = (share) => {
+      const late = performance.now() - begun >= PATIENCE;
+      if (late && asked === this.asked) this.#hintAt(`Drawing the images: ${Math.round(100 * share)} %`);
+    };
+    const waiting = setTimeout(() => told(0), PATIENCE + 1);
+    const blocks = await this.blocks.make(told);
+    clearTimeout(waiting);
     if (asked !== this.asked || this.closed) return;
     if (!blocks) {
       this.#hintAt("The server is busy and decodes nothing now; it is asked again.");
