@@ -43,6 +43,21 @@ class Entry:
         """The run as legends write it, its marker before its name."""
         return f"{self.look.glyph} {self.name}"
 
+    def said(self) -> dict[str, Any]:
+        """What a canvas that shows several runs is told of this one."""
+        return {
+            "id": self.run.id,
+            "name": self.name,
+            "glyph": self.look.glyph,
+            "color": self.look.colour,
+            "objective": self.subtitle,
+            "data": self.summary.data,
+            "active": self.summary.state == "running",
+            "classes": tuple(self.about.get("classes", ())),
+            "noun": self.about.get("noun", "images"),
+            "kind": self.about.get("kind", "images"),
+        }
+
     @property
     def settings(self) -> str:
         """The objective with its coefficients, as plain text."""
@@ -73,6 +88,22 @@ class Path(NamedTuple):
     x: np.ndarray
     y: np.ndarray
     errors: tuple[float, float] | None = None  # standard errors of where it is now
+
+
+def curve_rows(curves: Iterable[Curve], clock: str, label: str) -> list[list[str | float]]:
+    """Curves as rows of numbers, below a head."""
+    points = ([c.name, c.split, *map(float, p)] for c in curves for p in zip(c.x, c.y, strict=True))
+    return [["run", "split", clock, label], *points]
+
+
+def path_rows(paths: Iterable[Path], across: str, up: str) -> list[list[str | float]]:
+    """Paths as rows of numbers, below a head."""
+    points = (
+        [path.name, *map(float, point)]
+        for path in paths
+        for point in zip(path.epoch, path.x, path.y, strict=True)
+    )
+    return [["run", "epoch", across, up], *points]
 
 
 class Cloud(NamedTuple):

@@ -90,11 +90,13 @@ def progress(compared: Sequence[Entry]) -> bool:
             said = words.plain(f"{bar.title} · {bar.said}")
             cell.progress(min(max(bar.share, 0.0), 1.0), f":small[{said}]")
     if evaluated := [entry.run for entry in compared if entry.run.evaluating is not None]:
+        ending = all(run.requested("cancel") for run in evaluated)
         st.button(
-            "Cancel the evaluation",
+            "Cancelling" if ending else "Cancel the evaluation",
             key="cancel",
             type="tertiary",
-            icon=":material/close:",
+            icon=":material/hourglass_empty:" if ending else ":material/close:",
+            disabled=ending,
             on_click=_cancel,
             args=(evaluated,),
             help="What was measured is kept.",

@@ -14,9 +14,22 @@ from dashboard.tables import Table
 MARKER = " "  # the head of the column of markers
 BEST = "★ "  # before the best of a column; never colour alone
 
+# Streamlit's own CSV has neither errors nor notes; the page offers one that has.
+OWN_EXPORTS = """<style>
+.st-key-{key} [data-testid="stElementToolbarButton"]:has([aria-label="Download as CSV"]) {{
+  display: none;
+}}
+</style>"""
+
+
+def sorted_by(key: str) -> str | None:
+    """The head of the column that was pressed in the table under `key`; None where none was."""
+    return next(iter(st.session_state.get(key, {}).get("selection", {}).get("columns", ())), None)
+
 
 def show(table: Table, looks: Sequence[Look], key: str) -> None:
-    """The table, sortable by each column; numbers are sorted as numbers."""
+    """The table; the head of a column can be pressed, see `sorted_by`."""
+    st.html(OWN_EXPORTS.format(key=key))
     settings = {
         column.head: st.column_config.NumberColumn(
             help=f"{column.help}  \n${column.symbol}$" if column.symbol else column.help or None,
@@ -32,6 +45,8 @@ def show(table: Table, looks: Sequence[Look], key: str) -> None:
         column_config=settings,
         height="content",
         placeholder="–",
+        on_select="rerun",
+        selection_mode="single-column",
     )
 
 

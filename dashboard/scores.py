@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from dashboard import words
@@ -34,14 +34,18 @@ def table(compared: Sequence[Entry]) -> Table:
     """
     measured = {entry: entry.run.evaluation for entry in compared}
     unlike = incomparable(compared)
+    points = {entry.about.get("kind") for entry in compared} == {"points"}
+    said = words.of_points if points else str
     columns = [
-        Column(m.name, m.title, m.unit, None if m.name in unlike else m.better, m.symbol, m.help)
+        Column(
+            m.name, m.title, m.unit, None if m.name in unlike else m.better, m.symbol, said(m.help)
+        )
         for m in METRICS.values()
         if any(m.name in found for found in measured.values())
     ]
     known = sorted(quantities(compared).items(), key=lambda item: not _same(item[0]))
     logged = [
-        Column(f"logged_{key}", f"{label}, last logged", unit, *_judged(key, unlike))
+        Column(f"logged_{key}", f"{label}, last logged", unit, *_judged(key, unlike, said))
         for key, (label, unit) in known  # what does not hang on the objective comes first
         if not all(_same(key) in found for found in measured.values())
     ]
@@ -96,6 +100,7 @@ def _measured(entry: Entry, found: Mapping[str, Mapping[str, Any]]) -> dict[str,
         name: Cell(
             **{part: record[part] for part in ("value", "error", "low", "high", "cap", "note")},
             stale=None not in (step, record["step"]) and record["step"] < step,
+            count=_counts(name),
         )
         for name, record in found.items()
     }
@@ -105,7 +110,15 @@ def _logged(entry: Entry) -> dict[str, Cell]:
     """With the cap where that follows from the number of codes."""
     codes = entry.about.get("codes") or 0
     caps = {f"{CODES}:mutual_information": math.log(codes)} if codes else {}
-    return {f"logged_{k}": Cell(value, cap=caps.get(k)) for k, value in last(entry).items()}
+    return {
+        f"logged_{k}": Cell(value, cap=caps.get(k), count=_counts(_same(k)))
+        for k, value in last(entry).items()
+    }
+
+
+def _counts(name: str) -> bool:
+    """Whether a metric is a whole number of units."""
+    return name in METRICS and METRICS[name].unit == "units"
 
 
 def _same(key: str) -> str:
@@ -114,12 +127,12 @@ def _same(key: str) -> str:
     return name if split == CODES or name in LIKEWISE else ""
 
 
-def _judged(key: str, unlike: Container[str]) -> list[Any]:
+def _judged(key: str, unlike: Container[str], said: Callable[[str], str]) -> list[Any]:
     """Where the better values of a logged quantity lie, its symbol and its help, if it has some."""
     metric = METRICS.get(_same(key))
     if metric is None:
         return []
-    return [None if metric.name in unlike else metric.better, metric.symbol, metric.help]
+    return [None if metric.name in unlike else metric.better, metric.symbol, said(metric.help)]
 
 
 def disagreements(compared: Iterable[Entry]) -> list[str]:

@@ -75,7 +75,14 @@ def one_in_view(key: str, page: str, ids: Sequence[str]) -> str | None:
     return asked if asked not in (None, *ids) else None
 
 
-def runs_in_view(root: Path, key: str, most: int, page: str = "compare") -> list[str]:
+def say_absent(id: str | None) -> None:
+    """Say that the run which the address asks for is not here, if there is one such."""
+    if id is not None:
+        said = words.plain(words.short(id, 60))
+        st.warning(f"There is no run “{said}” here; this is another.", icon=":material/search_off:")
+
+
+def runs_in_view(root: Path, key: str, most: int, page: str) -> list[str]:
     """Let the widget under `key` say which runs the address lists; the ids of those not here.
 
     It takes no more than `most`. Who comes back to `page` from another finds the runs left behind.
@@ -92,13 +99,10 @@ def runs_in_view(root: Path, key: str, most: int, page: str = "compare") -> list
     return [id for id in ids if not find(root, id)]
 
 
-def view_runs(ids: Sequence[str], page: str = "compare") -> None:
+def view_runs(ids: Sequence[str], page: str) -> None:
     """Put these runs into the address of the page."""
     st.session_state[f"listed.{page}"] = listed = ",".join(ids)
-    if listed:
-        st.query_params["runs"] = listed
-    else:
-        st.query_params.pop("runs", None)
+    _put("runs", listed)
 
 
 def came_from(page: str) -> str | None:
@@ -110,7 +114,17 @@ def came_from(page: str) -> str | None:
 
 def view(run: runs.Run) -> None:
     """Put `run` into the address."""
-    st.query_params["run"] = st.session_state["left"] = run.id
+    st.session_state["left"] = run.id
+    _put("run", run.id)
+
+
+def _put(name: str, text: str) -> None:
+    """Put `text` into the address, where it does not stand there: browsers count every change."""
+    if text != st.query_params.get(name, ""):
+        if text:
+            st.query_params[name] = text
+        else:
+            st.query_params.pop(name, None)
 
 
 def find(root: Path, id: str) -> runs.Run | None:

@@ -9,7 +9,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -98,6 +98,7 @@ class Cell:
     cap: float | None = None
     note: str = ""
     stale: bool = False  # the run has been trained on since
+    count: bool = False  # a whole number of something
 
     @property
     def known(self) -> bool:
@@ -125,7 +126,7 @@ class Cell:
         """Value ± standard error, or value [low, high]; ⊤ where the cap binds, * where stale."""
         if not self.known:
             return "–"
-        text = number(self.value)
+        text = words.number(self.value) if self.count else number(self.value)
         if self.error:
             text = with_error(self.value, self.error)
         elif None not in (self.low, self.high) and self.low < self.high:
@@ -175,6 +176,25 @@ class Table:
         """The table without the columns called so."""
         return replace(self, columns=[c for c in self.columns if c.name not in names])
 
+    def order(self, head: str | None) -> list[int]:
+        """The rows, the best or largest of a column first; what is not known comes last.
+
+        By a fact they come in its alphabet, by no column as they are.
+        """
+        if head in self.facts:
+            return sorted(range(len(self.rows)), key=lambda i: self.rows[i].facts.get(head, ""))
+        column = next((column for column in self.columns if column.head == head), None)
+        if column is None:
+            return list(range(len(self.rows)))
+
+        def rank(i: int) -> float:
+            cell = self.rows[i].cell(column)
+            if not cell.known:
+                return math.inf
+            return -(cell.value if column.better is None else cell.rank(column.better))
+
+        return sorted(range(len(self.rows)), key=rank)
+
     def notes(self) -> list[tuple[str, str, str]]:
         """What estimates leave out: titles of columns, names of runs, and the note they share."""
         found: dict[str, tuple[list[str], list[str]]] = {}
@@ -223,6 +243,15 @@ def to_csv(table: Table) -> str:
     return out.getvalue()
 
 
+def rows_to_csv(rows: Iterable[Sequence[str | float]]) -> str:
+    """Rows of texts and numbers, the first of which is the head."""
+    out = io.StringIO()
+    write = csv.writer(out, lineterminator="\n").writerow
+    for row in rows:
+        write(_inert(value) if isinstance(value, str) else value for value in row)
+    return out.getvalue()
+
+
 def to_markdown(table: Table) -> str:
     """A table as GitHub writes it, the best of a column bold, and below it what it leaves out."""
     lines = [["Run", *table.facts, *(column.head for column in table.columns)]]
@@ -237,6 +266,20 @@ def to_markdown(table: Table) -> str:
     lines[0] = [_in_markdown(head) for head in lines[0]]
     rows = "".join(f"| {' | '.join(line)} |\n" for line in lines)
     return rows + "\n" + "".join(f"- {_in_markdown(text)}\n" for text in about(table))
+
+
+def to_slide(table: Table, glyphs: Sequence[str]) -> str:
+    """A column for each run and a row for each metric that is known, as Markdown."""
+    heads = (f"{glyph} {_in_markdown(r.name)}" for glyph, r in zip(glyphs, table.rows, strict=True))
+    lines = [["", *heads], ["---", *["---:"] * len(table.rows)]]
+    for column in table.columns:
+        cells = [row.cell(column) for row in table.rows]
+        if any(cell.known for cell in cells):
+            texts = [_in_markdown(str(cell)) for cell in cells]
+            best = table.best(column)
+            texts = [f"**{text}**" if i in best else text for i, text in enumerate(texts)]
+            lines.append([_in_markdown(column.head), *texts])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def to_latex(table: Table) -> str:

@@ -53,6 +53,16 @@ def symbol(label: str) -> str:
     return last if len(last) == 1 and last.isupper() else brief
 
 
+def of_points(text: str) -> str:
+    """A text about images as it is said of points: 'an image' is 'a point'."""
+
+    def swap(match: re.Match) -> str:
+        article, plural = match[1], match[2]
+        return f"{'a ' if article else ''}point{plural}"
+
+    return re.sub(r"\b(an )?image(s?)\b", swap, text)
+
+
 def ago(seconds: float | None) -> str:
     """How long ago something was, in its largest unit: '3 min ago'."""
     if seconds is None:

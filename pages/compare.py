@@ -1,8 +1,11 @@
 """Runs side by side: their metrics, their codes, their curves, what they pay and what they get."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from dashboard import (
+    choosing,
     comparison,
     contenders,
     evaluations,
@@ -40,13 +43,15 @@ def train(configs: list[RunConfig]) -> None:
         st.session_state[FORM] = not created
 
 
-def figure(drawn: object, name: str, title: str, alt: str) -> None:
-    """A figure, and a button that saves it as a page of its own."""
+def figure(drawn: object, name: str, title: str, alt: str, numbers: list[list]) -> None:
+    """A figure, and buttons that save it as a page of its own and as numbers."""
     picture = st.session_state.get("compare.picture") or "svg"
     if present.asked():
         figures.enlarge(drawn)
     st.plotly_chart(drawn, key=name, config=figures.camera(name, picture), alt=alt)
-    save("HTML", lambda: figures.html(drawn, name, title, picture), f"{name}.html")
+    with st.container(horizontal=True):
+        save("HTML", lambda: figures.html(drawn, name, title, picture), f"{name}.html")
+        save("CSV", lambda: tables.rows_to_csv(numbers), f"{name}.csv")
 
 
 def save(label: str, content: object, name: str) -> None:
@@ -57,22 +62,9 @@ def save(label: str, content: object, name: str) -> None:
     )
 
 
-absent = state.runs_in_view(root, CHOSEN, MOST)
-listed = comparison.choices(state.summaries(root))
-ids = st.multiselect(
-    "Runs to compare",
-    list(listed),
-    key=CHOSEN,
-    format_func=lambda id: listed.get(id, id),
-    max_selections=MOST,
-    placeholder="Choose by label, objective or data" if listed else "No runs yet",
-    disabled=not listed,
-)
-state.view_runs(ids)
+lines = state.summaries(root)
+ids = choosing.choose(root, lines, "compare", MOST, label="Runs to compare", begun=False)
 state.say_refusal()
-if absent:
-    names = ", ".join(words.plain(words.short(id, 60)) for id in absent)
-    st.warning(f"Deleted, or in another folder: {names}.", icon=":material/search_off:")
 if not ids:
     st.info(
         "Choose runs above, or train several objectives now: they appear here while they train.",
@@ -114,9 +106,16 @@ def metrics() -> None:
     compared = comparison.entries(chosen)
     everything = scores.table(compared)
     table = everything.without(st.session_state.get(LEFT_OUT, ()))
-    grid.show(table, [entry.look for entry in compared], key="table")
+    order = table.order(grid.sorted_by("table"))
+    table = replace(table, rows=[table.rows[i] for i in order])
+    looks = [compared[i].look for i in order]
+    if present.asked():
+        with st.container(key="scores"):
+            st.markdown(tables.to_slide(table, [look.glyph for look in looks]))
+        return
+    grid.show(table, looks, key="table")
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"{grid.BEST}best of its column · {tables.MARKS}")
+        st.caption(f"{grid.BEST}best of its column · {tables.MARKS} · press a head to sort")
         with st.popover("Columns", type="tertiary"):
             titles = {column.name: column.head for column in everything.columns}
             st.pills(
@@ -154,28 +153,34 @@ def curves() -> None:
         quantity = st.selectbox(
             "Quantity",
             list(known),
-            key="compare.quantity",
+            key="quantity",
+            bind="query-params",
             format_func=lambda name: known[name][0],
             width=300,
         )
         clocks = list(comparison.CLOCKS)
         clock = st.segmented_control(
-            "Over", clocks, default="epoch", key="compare.clock", required=True
+            "Over", clocks, default="epoch", key="clock", required=True, bind="query-params"
         )
         splits = st.segmented_control(
             "Split",
             comparison.SPLITS,
             default=comparison.SPLITS,
             selection_mode="multi",
-            key="compare.splits",
+            key="splits",
+            bind="query-params",
         )
         logarithmic = st.toggle(
-            "Logarithmic", key="compare.log", help="Values at or below 0 are left out."
+            "Logarithmic",
+            key="logarithmic",
+            bind="query-params",
+            help="Values at or below 0 are left out.",
         )
     label, unit = known[quantity]
+    drawn = comparison.curves(compared, quantity, clock, splits)
     figure(
         figures.over_time(
-            comparison.curves(compared, quantity, clock, splits),
+            drawn,
             label=label,
             unit=unit,
             clock=comparison.CLOCKS[clock],
@@ -184,6 +189,7 @@ def curves() -> None:
         "curves",
         f"{label} over {comparison.CLOCKS[clock]}",
         f"{label} of {len(compared)} runs over {comparison.CLOCKS[clock]}",
+        comparison.curve_rows(drawn, comparison.CLOCKS[clock], label),
     )
 
 
@@ -196,13 +202,15 @@ def balances() -> None:
         paths = comparison.paths(compared, "rate", "distortion")
         title = "Distortion against rate"
         alt = f"{title}: {comparison.ends(paths)}"
-        figure(figures.rate_distortion(paths), "rate-distortion", title, alt)
+        rows = comparison.path_rows(paths, "rate", "distortion")
+        figure(figures.rate_distortion(paths), "rate-distortion", title, alt, rows)
     with right:
         points = comparison.surgery(compared)
         if points:
             title = "Mutual information against marginal KL"
             alt = f"{title}: {comparison.ends(points)}"
-            figure(figures.information(points), "information", title, alt)
+            rows = comparison.path_rows(points, "marginal KL", "mutual information")
+            figure(figures.information(points), "information", title, alt, rows)
         else:
             st.info(
                 "Nothing known of $I(x; z)$ and $\\mathrm{KL}(q(z)\\,\\|\\,p(z))$ yet: press "

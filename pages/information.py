@@ -88,15 +88,15 @@ def units() -> None:
         return
     listed = comparison.choices(lines.values())
     with st.sidebar:
-        left = st.session_state.get("left")
+        absent = state.one_in_view("units.run", "information", list(lines))
         id = st.selectbox(
             "Run",
             list(lines),
-            index=list(lines).index(left) if left in lines else 0,
             format_func=lambda id: listed.get(id, id),
             key="units.run",
             persist_state="session",
         )
+        state.view(lines[id].run)
         drawn = st.segmented_control(
             "E[z|x] taken from",
             [False, True],
@@ -105,7 +105,7 @@ def units() -> None:
             required=True,
             key="units.drawn",
             help="The encoder gives the mean itself. Draws are here to show what they spoil.",
-            persist_state="session",
+            bind="query-params",
             width="stretch",
         )
     explain(
@@ -116,6 +116,7 @@ def units() -> None:
         "at that threshold dead units pass for active.",
         help=UNITS,
     )
+    state.say_absent(absent)
     line = lines[id]
     st.fragment(histogram, run_every=2 if line.state in runs.ACTIVE else None)(line, drawn)
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import comparison, latent, posteriors, state, words  # noqa: F401  # for answers
+from dashboard import comparison, latent, posteriors, state  # noqa: F401  # for answers
 from infovae_core import runs
 
 RUN = "latent.run"
@@ -35,9 +35,5 @@ with st.container(horizontal=True, vertical_alignment="center"):
     line = lines[id]
     st.markdown(line.model, help=id)
 state.view(line.run)
-if absent is not None:
-    st.warning(
-        f"There is no run “{words.plain(words.short(absent, 60))}” here; this is another.",
-        icon=":material/search_off:",
-    )
+state.say_absent(absent)
 latent.view(line.run, line.state)

@@ -133,6 +133,15 @@ with st.container(horizontal=True, vertical_alignment="center"):
                 args=(run, form.value),
                 help=f"In the model that is training: {words.plain(words.changes(changes))}.",
             )
+        elif state.differs(run, form.value) and not state.waiting(run):
+            st.button(
+                "Turn",
+                key="turn",
+                icon=":material/tune:",
+                disabled=True,
+                help="The form differs from this run in more than its knobs (the numbers of the "
+                "same objective, the kernel, the learning rates): press Train for another run.",
+            )
     if run is not None:
         line = state.summary(run)
         name = f"**{words.plain(words.short(line.label, 32))}** " if line.label else ""

@@ -151,15 +151,15 @@ def test_columns_can_be_left_out(made):
 def test_every_logged_quantity_is_drawn_over_every_clock(made):
     page = opened(*made)
     for name in fakes.QUANTITIES:
-        page.selectbox(key="compare.quantity").set_value(name)
+        page.selectbox(key="quantity").set_value(name)
         drawn(page.run())
         assert names_in(figure(page, "curves")) == {"plain", "beta *four*"}
     for clock in ("step", "epoch", "seconds"):
-        page.segmented_control(key="compare.clock").set_value(clock)
+        page.segmented_control(key="clock").set_value(clock)
         drawn(page.run())
-    page.segmented_control(key="compare.splits").set_value(["test"])
+    page.segmented_control(key="splits").set_value(["test"])
     assert len(figure(drawn(page.run()), "curves")) == 2
-    page.segmented_control(key="compare.splits").set_value([])
+    page.segmented_control(key="splits").set_value([])
     assert figure(drawn(page.run()), "curves") == []
 
 
@@ -186,6 +186,7 @@ def test_every_table_and_figure_can_be_saved(made):
     buttons = {button.key for button in opened(*made).get("download_button")}
     files = {"comparison.csv", "comparison.tex", "comparison.md"}
     files |= {"codes.html", "curves.html", "rate-distortion.html"}
+    files |= {"curves.csv", "rate-distortion.csv"}
     assert buttons == {f"save.{name}" for name in files}
 
 
@@ -251,6 +252,9 @@ def test_an_evaluation_says_how_far_it_is_and_can_be_cancelled(evaluable):
     assert METRICS["mine"].title in bar.proto.text
     drawn(page.button(key="cancel").click().run())
     assert run.requested("cancel")
+    ending = page.button(key="cancel")
+    assert ending.disabled
+    assert ending.label == "Cancelling"
 
 
 def test_why_an_evaluation_failed_is_said(evaluable):

@@ -224,3 +224,11 @@ def test_the_run_left_behind_is_the_one_looked_at(root):
     page = AppTest.from_file(INFORMATION, default_timeout=20)
     page.query_params["part"], page.session_state["left"] = UNITS, first.id
     assert drawn(page.run()).selectbox(key="units.run").value == first.id
+
+
+def test_the_address_says_whose_units(root):
+    first, _ = trained(root), trained(root)
+    page = opened(INFORMATION, part=UNITS, run=first.id)
+    assert page.selectbox(key="units.run").value == first.id
+    page = opened(INFORMATION, part=UNITS, run="gone")
+    assert "no run “gone” here" in page.warning[0].value

@@ -225,12 +225,20 @@ def test_a_knob_is_turned_in_the_run_in_view(root, condition):
 
 @pytest.mark.parametrize(
     ("condition", "key", "value"),
-    [("running", SEED, 7), ("finished", LAM, 50), ("failed", LAM, 50)],
+    [("finished", LAM, 50), ("failed", LAM, 50)],
 )
 def test_what_cannot_be_turned_is_not_offered(root, condition, key, value):
     page = opened(TRAIN, run=made(root, condition, with_lam(20)).id)
     page.number_input(key=key).set_value(value)
     assert "turn" not in keys(drawn(page.run()))
+
+
+def test_what_is_no_knob_is_said_where_it_cannot_be_turned(root):
+    page = opened(TRAIN, run=made(root, "running", with_lam(20)).id)
+    page.number_input(key=SEED).set_value(7)
+    turn = button(drawn(page.run()), "turn")
+    assert turn.disabled
+    assert "more than its knobs" in turn.help
 
 
 def test_why_no_knob_can_be_turned_while_the_form_is_wrong_is_said(root):
@@ -652,3 +660,8 @@ def test_a_run_says_into_how_many_dimensions_it_encodes(root):
         assert "digits, d = 7" in texts(page)
     [box] = opened(RUNS).checkbox
     assert box.label == "Compare a.b"
+
+
+def test_helps_about_images_are_said_of_points():
+    said = words.of_points("Images, an image's code, the image, imagery: held-out images.")
+    assert said == "Images, a point's code, the point, imagery: held-out points."

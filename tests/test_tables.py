@@ -7,7 +7,7 @@ import re
 import pytest
 
 from dashboard import tables, words
-from dashboard.tables import Cell, Column, Row, Table
+from dashboard.tables import Cell, Column, Row, Table, rows_to_csv
 from infovae_core.metrics import METRICS
 from infovae_core.objectives import OBJECTIVES
 from infovae_core.terms import BOUNDED, MMD, Jensen, MarginalKL, Rate, Stein
@@ -224,3 +224,43 @@ def test_notes_that_estimates_share_are_said_once():
         Row("two", {}, {"a": Cell(None, note="infinite"), "b": Cell(2.0, note="bound")}),
     ]
     assert Table(columns, rows).notes() == [("A, B", "one, two", "bound"), ("A", "two", "infinite")]
+
+
+def test_rows_are_ordered_by_the_column_that_was_pressed():
+    columns = [Column("d", "distortion", "nats", "lower"), Column("i", "information", "nats")]
+    cells = [{"d": Cell(3.0)}, {"d": Cell(1.0), "i": Cell(2.0)}, {"i": Cell(5.0)}]
+    rows = [Row(n, {"data": f}, c) for n, f, c in zip("abc", "yxz", cells, strict=True)]
+    table = Table(columns, rows)
+    heads = [columns[0].head, columns[1].head, "data", None, "gone"]
+    orders = [table.order(head) for head in heads]
+    assert orders == [[1, 0, 2], [2, 1, 0], [1, 0, 2], [0, 1, 2], [0, 1, 2]]
+
+
+def test_rows_of_numbers_are_no_formulas_in_a_spreadsheet():
+    text = rows_to_csv([["run", "R (nats)"], ["=cmd", -1.5]])
+    assert text == "run,R (nats)\n'=cmd,-1.5\n"
+
+
+def test_a_slide_has_the_metrics_that_are_known_below_each_other(table):
+    lines = tables.to_slide(table, ["●", "■"]).splitlines()
+    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    assert cells[0][1:] == [f"{g} {n}" for g, n in zip("●■", map(name, table.rows), strict=True)]
+    known = [c for c in table.columns if any(row.cell(c).known for row in table.rows)]
+    assert len(cells) == 2 + len(known)
+    best = {(k, i) for k, c in enumerate(known) for i in table.best(c)}
+    bold = {
+        (k, i)
+        for k, row in enumerate(cells[2:])
+        for i, text in enumerate(row[1:])
+        if text.startswith("**")
+    }
+    assert bold == best
+
+
+def name(row):
+    """A run's name as Markdown shows it."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~$])", r"\\\1", row.name)
+
+
+def test_a_count_is_written_as_one():
+    assert [str(Cell(value, count=True)) for value in (2.0, 0.0, 1234.0)] == ["2", "0", "1,234"]

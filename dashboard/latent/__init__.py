@@ -12,7 +12,8 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import api
+from dashboard import api, words
+from dashboard import state as state_of
 from dashboard.loader import LOADER
 from dashboard.palette import CLASSES
 from infovae_core.metrics import METRICS
@@ -50,9 +51,11 @@ def view(
     `state` is what the page took the run's state to be: where the view hears of another, the page
     runs again.
     """
+    of_points = state_of.about(run).get("kind") == "points"
+    said = words.of_points if of_points else str
     facts = [
-        {k: getattr(METRICS[name], k) for k in ("name", "title", "unit", "help")}
-        | {"symbol": symbol}
+        {"name": name, "symbol": symbol}
+        | {k: said(getattr(METRICS[name], k)) for k in ("title", "unit", "help")}
         | OF_EITHER.get(name, {})
         for name, symbol in FACTS.items()
     ]

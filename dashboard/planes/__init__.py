@@ -28,19 +28,7 @@ def show(compared: Iterable[Entry], key: str) -> Any:
     return _component(
         key=key,
         data={
-            "runs": tuple(
-                {
-                    "id": entry.run.id,
-                    "name": entry.name,
-                    "glyph": entry.look.glyph,
-                    "color": entry.look.colour,
-                    "objective": entry.subtitle,
-                    "data": entry.summary.data,
-                    "noun": entry.about.get("noun", "images"),
-                    "kind": entry.about.get("kind", "images"),
-                }
-                for entry in compared
-            ),
+            "runs": tuple(entry.said() for entry in compared),
             "palette": tuple(CLASSES),
             "api": "/api/runs",
             "module": api.module("planes"),

@@ -6,7 +6,7 @@ browser, so that a slider moves without a question to the server; the page's scr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from statistics import NormalDist
 from typing import Any
 
@@ -30,34 +30,14 @@ def quantiles(count: int) -> tuple[float, ...]:
     return tuple(NormalDist().inv_cdf((i + 0.5) / count) for i in range(count))
 
 
-def show(
-    compared: Iterable[Entry],
-    wish: Mapping[str, str],
-    key: str,
-    on_wish_change: Callable[[], Any] = lambda: None,
-) -> Any:
-    """Traversals of these runs; `wish` is what to show at first, as `wish` of the result said."""
+def show(compared: Iterable[Entry], key: str) -> Any:
+    """Traversals of these runs."""
     return _component(
         key=key,
         data={
-            "runs": tuple(
-                {
-                    "id": entry.run.id,
-                    "name": entry.name,
-                    "glyph": entry.look.glyph,
-                    "color": entry.look.colour,
-                    "objective": entry.subtitle,
-                    "active": entry.summary.state == "running",
-                    "classes": tuple(entry.about.get("classes", ())),
-                    "noun": entry.about.get("noun", "images"),
-                    "kind": entry.about.get("kind", "images"),
-                }
-                for entry in compared
-            ),
-            "wish": tuple(wish.items()),  # a dict would make streamlit load pandas
+            "runs": tuple(entry.said() for entry in compared),
             "quantiles": tuple(quantiles(count) for count in GRIDS),
             "api": "/api/runs",
             "module": api.module("traverse"),
         },
-        on_wish_change=on_wish_change,
     )

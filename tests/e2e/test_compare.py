@@ -82,6 +82,16 @@ def inside(arrays, across, up):
     }
 
 
+def selection(planes):
+    return set(planes.get_attribute("data-selection").split(","))
+
+
+def of_class(arrays, label):
+    """The images of a class."""
+    mine = arrays["label"] == label
+    return {f"{s}:{i}" for s, i in zip(arrays["split"][mine], arrays["index"][mine], strict=True)}
+
+
 def test_what_is_selected_in_one_plane_is_marked_in_the_other(planes, compared):
     held = {f"1:{index}" for index in compared[0][1]["shown"]}
     for i, (_, arrays) in enumerate(compared):
@@ -108,7 +118,8 @@ def test_that_a_selection_says_nothing_of_other_images_is_said(planes, page, roo
     planes.get_by_role("button", name="7", exact=True).press("Enter")
     expect(said).to_contain_text("12 images: 7 ×12.")
     expect(said).not_to_contain_text(warning)
-    page.goto(f"{page.url},{other.id}")
+    ids = ",".join([*(run.id for run, _ in compared), other.id])
+    page.goto(f"{page.url.split('?')[0]}?runs={ids}")
     expect(page.locator(".planes figure[data-snapshot='20']")).to_have_count(
         3, timeout=3 * PATIENCE
     )
@@ -140,9 +151,20 @@ def test_one_slider_moves_all_planes_through_time(planes, compared):
             expect(figures.nth(i)).to_have_attribute("data-snapshot", str(step))
 
 
-def test_the_address_shows_the_same_elsewhere(planes, page, compared):
+def test_the_address_shows_the_same_elsewhere_and_back_undoes_a_choice(planes, page, compared):
+    planes.locator('.legend [data-name="class:3"]').click()
+    page.wait_for_url("**select=*")
+    planes.locator('.legend [data-name="class:5"]').click()
     other = page.context.new_page()
+    page.wait_for_timeout(600)  # the address follows a moment later
     other.goto(page.url)
+    there = other.locator(".planes")
+    expect(there).to_have_attribute("data-selected", "12", timeout=3 * PATIENCE)
+    assert selection(there) == selection(planes)
+    for step, label in ((page.go_back, 3), (page.go_forward, 5)):
+        step()
+        expect(planes.get_by_role("status")).to_contain_text(f"12 images: {label} ×12.")
+        assert selection(planes) == of_class(compared[0][1], label)
     names = seen(other).locator("figure .name").all_inner_texts()
     assert names == ["VAE", "β-VAE β 2"]
     for figure in ("curves", "rate-distortion"):

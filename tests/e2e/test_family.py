@@ -18,7 +18,7 @@ class Plane:
     def __init__(self, view):
         self.page, self.view = view.page, view
         self.root = self.page.locator(".family")
-        self.svg = self.root.locator("svg")
+        self.svg = self.root.locator(".stage svg")
         self.train = self.page.get_by_role("button", name="Train", exact=True)
 
     def pixels(self, alpha, lam):

@@ -91,4 +91,7 @@ def test_the_count_of_active_units_follows_the_threshold(view, root):
     assert view.picture("stage") != picture
     threshold.press("End")
     expect(view.root).to_have_attribute("data-active", "0")
+    expect(view.page).to_have_url(re.compile(f"run={run.id}&threshold=10$"))
+    view.page.goto(f"{view.page.url}0".replace("=100", "=0.001"))
+    expect(view.root.locator(".verdict")).to_have_text("10 of 20 active at 0.001", timeout=PATIENCE)
     shutil.rmtree(run.path)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from playwright.sync_api import expect
 
+from dashboard import packing
 from infovae_core import decoding, runs, snapshots, training
 from infovae_core.config import RunConfig
 from tests import fakes
@@ -38,7 +39,7 @@ def left(root, config, digits, label):
 
 @pytest.fixture(scope="module")
 def made(root, digits):
-    """Models of two and of five units, and one that left images decoded ahead."""
+    """Models of two and of five units, and of each one that left images decoded ahead."""
     torch.set_default_dtype(torch.float32)
     configs = {
         d: RunConfig(model={"latent_dim": d, "widths": [32]}, objective={"name": "VAE"})
@@ -48,6 +49,7 @@ def made(root, digits):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decoding, "PORTABLE", 0)
         made["atlas"] = left(root, configs[2], digits, "decoded ahead")
+        made["atlas of 5"] = left(root, configs[5], digits, "5, decoded ahead")
     yield made
     for run, *_ in made.values():
         run.delete()
@@ -137,6 +139,59 @@ def test_where_the_decoder_does_not_run_here_images_decoded_ahead_do(page, serve
         plane.point(*place)
         np.testing.assert_allclose(plane.levels(), plane.decoded(plane.at), atol=HALF)
     expect(plane.root.locator(".decoded .note")).to_have_text("Between images decoded ahead.")
+
+
+def test_an_image_that_was_not_decoded_ahead_is_marked_until_it_is_there(page, server, made):
+    plane = Page(page, server, made["atlas of 5"])
+    mark, stage = plane.root.locator(".decoded .mark"), plane.root.locator(".decoded .stage")
+    expect(mark).to_be_hidden()
+    answers = [{"status": 503}]  # first it is busy
+
+    def answer(route):
+        codes = np.frombuffer(route.request.post_data_buffer, "<f4").reshape(-1, 5)
+        images = np.round(255 * np.stack([plane.decoded(z) for z in codes]).reshape(-1, 8, 8))
+        packed = packing.join({"step": STEP}, {"images": images.astype("u1")})
+        pointed = len(codes) == 1
+        route.fulfill(**(answers.pop() if answers and pointed else {"body": packed}))
+
+    page.route("**/decode/*", answer)
+    plane.point(0.5, 0.25)
+    plane.root.locator(".decoded select").select_option("nearest")
+    expect(mark).to_have_text("nearest decoded")
+    expect(stage).to_have_class(re.compile("near"))
+    expect(mark).to_contain_text("the server is busy")
+    expect(mark).to_be_hidden()
+    expect(stage).not_to_have_class(re.compile("near"))
+    np.testing.assert_allclose(
+        plane.levels(), plane.decoded(plane.root.evaluate(CODE, plane.at)), atol=HALF
+    )
+
+
+def test_the_step_that_is_shown_follows_the_slider(page, server, made):
+    plane = Page(page, server, made[2])
+    run, arrays, _ = made[2]
+    run.save_snapshot(1, arrays | {"mean": arrays["mean"] + 1})
+    page.reload()
+    slider = plane.root.get_by_role("slider", name="Step")
+    expect(plane.root.locator(".scrubber")).to_have_attribute("data-steps", "2", timeout=PATIENCE)
+    newest = plane.picture("plane")
+    box = slider.bounding_box()
+    page.mouse.move(box["x"] + box["width"] - 8, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 8, box["y"] + box["height"] / 2, steps=5)
+    page.mouse.up()
+    plane.shows(snapshot=1)
+    page.wait_for_timeout(500)  # codes move there
+    assert plane.picture("plane") != newest
+    np.testing.assert_allclose(
+        plane.root.evaluate("root => root.view.posteriors.mean(7, 1)"),
+        plane.held_out()[7, 1] + 1,
+        atol=1e-2,
+    )
+    slider.press("End")
+    plane.shows(snapshot=STEP)
+    page.wait_for_timeout(500)
+    assert plane.picture("plane") == newest
 
 
 def test_arrow_keys_move_the_place_and_enter_selects_the_nearest_code(plane):
@@ -246,6 +301,29 @@ def test_the_address_shows_the_same_elsewhere(page, server, made):
     assert [s.input_value() for s in root.locator(".axes select").all()] == ["3", "1"]
     expect(other.locator(".decoded")).to_have_attribute("data-at", plane.data(".decoded", "at"))
     other.close()
+
+
+def test_back_and_forward_go_from_choice_to_choice(page, server, made):
+    plane = Page(page, server, made[5])
+    pressed = {"difference": "Difference", "train": "Train"}
+    for part, name in pressed.items():
+        page.get_by_role("button", name=name, exact=True).click()
+        page.wait_for_url(f"**={part}*")
+        plane.point(0.5, 0.5)  # is no choice to return to
+        page.wait_for_url("**at=*")
+
+    def shows(*choices):
+        for part, name in pressed.items():
+            button = page.get_by_role("button", name=name, exact=True)
+            expect(button).to_have_attribute("aria-pressed", str(part in choices).lower())
+
+    for step, choices in (
+        (page.go_back, ["difference"]),
+        (page.go_back, []),
+        (page.go_forward, ["difference"]),
+    ):
+        step()
+        shows(*choices)
 
 
 def test_it_follows_a_run_that_trains_and_says_what_an_older_one_left_out(page, server, root):

@@ -87,3 +87,18 @@ def test_a_click_on_a_curve_shows_that_step(time, view):
     view.until(snapshot=20)
     time.get_by_role("button", name="Newest").click()
     view.until(snapshot=40)
+
+
+def test_the_address_shows_the_same_step_elsewhere(time, view, page):
+    slider = time.get_by_role("slider")
+    slider.press("Home")
+    view.until(snapshot=5)
+    page.wait_for_url("**step=5*")
+    slider.press("ArrowRight")
+    page.wait_for_url("**step=10*")
+    other = page.context.new_page()
+    other.goto(page.url)
+    expect(other.locator(".lab")).to_have_attribute("data-snapshot", "10", timeout=PATIENCE)
+    other.close()
+    page.go_back()
+    view.until(snapshot=5)

@@ -161,6 +161,19 @@ def test_the_address_shows_the_same_elsewhere(show, pair, page):
     other.close()
 
 
+def test_what_the_address_says_wrongly_is_as_usual_and_back_returns(show, pair, page):
+    page.on("pageerror", lambda error: pytest.fail(str(error)))
+    wrong = {"image": "abc", "to": "-1", "axes": "0,-1", "z": "1,x", "step": "last"}
+    view = show(pair[0], **wrong)
+    expect(view).to_have_attribute("data-image", "0", timeout=PATIENCE)
+    view.get_by_role("button", name="Dimensions").click()
+    expect(view).to_have_attribute("data-mode", "dimensions")
+    page.wait_for_url("**view=dimensions*")
+    assert not any(f"{name}=" in page.url for name in wrong)
+    page.go_back()
+    expect(view).to_have_attribute("data-mode", "manifold")
+
+
 def test_the_keys_walk_over_the_images_and_choose_one(show, pair):
     view = show(pair[0], view="dimensions")
     sheet(view).focus()

@@ -59,6 +59,7 @@ export function skeleton(geometry, betavae) {
     </div>
     <button type="button" class="help" popovertarget="family-help"
             aria-label="Help: the plane of objectives">?</button>
+    <span class="saves"></span>
     <p class="what"></p>
     <p class="sum"></p>
     <div id="family-help" class="helptext" popover>${HELP}</div>

@@ -3,6 +3,7 @@
 import { placeHelp } from "../live/help.js";
 import { write } from "../live/strip.js";
 import { skeleton } from "./drawing.js";
+import { Saves } from "./saves.js";
 import { BOX, Geometry, HEIGHT, WIDTH } from "./geometry.js";
 
 const SETTLED = 350; // ms after the last arrow key, when its point is chosen
@@ -30,6 +31,7 @@ export class Plane {
     this.aimed = null; // { point, landmark } under the pointer or in focus
     this.chosen = null; // a point that Python does not know yet
     placeHelp(root);
+    this.saves = new Saves(find(".saves"), root, this);
     this.#listen();
   }
 
@@ -37,6 +39,7 @@ export class Plane {
   update(data, pick) {
     this.data = data;
     this.pick = pick;
+    this.saves.theme.read();
     if (!this.dragging && !this.settling) this.chosen = null;
     this.#draw();
   }
@@ -133,6 +136,14 @@ export class Plane {
     const next = this.keys[to];
     next.tabIndex = 0;
     next.focus();
+  }
+
+  /** The members of the family, the form and the run: name, α and λ. */
+  get points() {
+    const { form, run } = this.data;
+    const named = this.geometry.landmarks.map(({ title, point }) => [title, ...point]);
+    const others = [["form", this.#point], ["run in view", run?.point]];
+    return [...named, ...others.filter(([, point]) => point).map(([name, point]) => [name, ...point])];
   }
 
   get #point() {

@@ -3,12 +3,14 @@
 import { decodeRemotely } from "../live/decoder.js";
 import { count, number } from "../live/format.js";
 import { write } from "../live/strip.js";
+import { Figure } from "../live/surface.js";
 import { nounOf, oneOf } from "../live/words.js";
 import { paint } from "./pictures.js";
 
 const MOST = 60; // images shown
 const ABREAST = 20; // in a picture that is saved
 const SCALE = 4; // px of that picture for one of the images
+const AGAIN = 1500; // ms until the server is asked again, where it was busy
 const EXAMPLES = 24; // where nothing is selected
 
 export class Chosen {
@@ -58,24 +60,36 @@ export class Chosen {
     return [["split", "index", "class", ...each("mean "), ...each("std ")], ...rows];
   }
 
-  /** The images shown, on one sheet: each above what is made of it. */
-  async png() {
-    const picks = [...this.list.children];
-    if (!picks.length) return null;
-    const wide = Math.max(...picks.map(({ children }) => Math.max(children[0].width, children[1].width)));
-    const high = Math.max(...picks.map(({ children }) => Math.max(children[0].height, children[1].height)));
-    const columns = Math.min(picks.length, ABREAST);
+  /** The images shown, on one sheet, to be saved: each above what is made of it. */
+  get figure() {
+    const { pictures, decoder } = this.shared;
+    const keys = [...this.list.children].map(({ dataset }) => dataset.key);
+    if (!keys.length) return null;
+    const [height, width] = decoder?.shape ?? [pictures.height, pictures.width];
+    const [wide, high] = [Math.max(pictures.width, width), Math.max(pictures.height, height)];
+    const columns = Math.min(keys.length, ABREAST);
     const [across, down] = [wide + 1, 2 * high + 2];
-    const sheet = new OffscreenCanvas(columns * across * SCALE, Math.ceil(picks.length / columns) * down * SCALE);
-    const context = sheet.getContext("2d");
-    context.imageSmoothingEnabled = false;
-    picks.forEach(({ children }, k) => {
-      const [x, y] = [(k % columns) * across, Math.floor(k / columns) * down];
-      [...children].forEach((canvas, row) =>
-        context.drawImage(canvas, x * SCALE, (y + row * high) * SCALE, wide * SCALE, high * SCALE),
-      );
+    return new Figure(columns * across * SCALE, Math.ceil(keys.length / columns) * down * SCALE, (context) => {
+      context.imageSmoothingEnabled = false;
+      keys.forEach((key, k) => {
+        const [x, y] = [(k % columns) * across, Math.floor(k / columns) * down];
+        const both = [pictures.of(key), this.#rebuiltOf(key)];
+        both.forEach((picture, row) => {
+          if (picture) context.drawImage(picture, x * SCALE, (y + row * high) * SCALE, wide * SCALE, high * SCALE);
+        });
+      });
     });
-    return sheet.convertToBlob({ type: "image/png" });
+  }
+
+  /** What is made of an image as a picture of its own, or null. */
+  #rebuiltOf(key) {
+    const { decoder, theme } = this.shared;
+    const levels = this.rebuilt?.get(key);
+    if (!levels || levels.length !== decoder?.size) return null;
+    const [height, width, channels = 1] = decoder.shape;
+    const picture = new OffscreenCanvas(width, height);
+    paint(picture, { levels, channels }, theme);
+    return picture;
   }
 
   /** The indices of codes in which the classes take turns, of those that have a picture. */
@@ -125,12 +139,18 @@ export class Chosen {
     if (!decoder || !keys.length) return;
     const task = (this.task = {});
     const images = await this.reconstruct(places);
-    if (!images || task !== this.task) return;
+    if (task !== this.task) return;
+    if (!images) {
+      setTimeout(() => task === this.task && this.section.isConnected && this.#paint(keys), AGAIN);
+      return;
+    }
     const [height, width, channels = 1] = decoder.shape;
-    for (const k of keys.keys()) {
+    this.rebuilt = new Map();
+    for (const [k, key] of keys.entries()) {
       const rebuilt = this.list.children[k].children[1];
       Object.assign(rebuilt, { width, height });
       const levels = images.subarray(k * decoder.size, (k + 1) * decoder.size);
+      this.rebuilt.set(key, levels);
       paint(rebuilt, { levels, channels }, theme);
     }
   }

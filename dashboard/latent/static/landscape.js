@@ -1,17 +1,19 @@
 /** The panel of q(z) against p(z): codes, densities and what is selected, on a plane. */
 
+import { namesOf } from "../live/axes.js";
 import { Cloud } from "../live/cloud.js";
 import { drawAxes, drawCircles, drawDensity, drawNames, lanes } from "../live/codes.js";
 import { Dots } from "../live/dots.js";
-import { coordinate, count, number, subscript } from "../live/format.js";
+import { coordinate, count, number } from "../live/format.js";
 import { Frame } from "../live/frame.js";
-import { Heat } from "../live/heat.js";
 import { Legend, toggle } from "../live/legend.js";
 import { write } from "../live/strip.js";
-import { haloed, line, Surface } from "../live/surface.js";
+import { Surface } from "../live/surface.js";
 import { nounOf } from "../live/words.js";
 import { Lasso, nearest } from "../planes/lasso.js";
-import { contour, drawContour, HIGHEST, LEVELS, RADII } from "./contours.js";
+import { HIGHEST } from "./contours.js";
+import { drawEllipses, drawProbe, drawRing } from "./marks.js";
+import { drawPrior, Field } from "./field.js";
 
 const NEAR = 10; // px within which the pointer finds a point
 const ZOOM = 1.2; // by a notch of the wheel or a press of a key
@@ -19,12 +21,6 @@ const EMPTY = 3.2; // reach while there are no codes
 const STEPS = 50; // of an arrow key over the picture's height; with Shift a fifth
 const ELLIPSES = 400; // drawn at most
 const TILE = 20; // px of a picture on the plane
-const DASH = [5, 4];
-const CORNERS = 40; // of an ellipse
-const CIRCLE = Array.from({ length: CORNERS }, (_, k) => (2 * Math.PI * k) / CORNERS).map((angle) => [
-  Math.cos(angle),
-  Math.sin(angle),
-]);
 
 export class Landscape {
   /**
@@ -46,9 +42,9 @@ export class Landscape {
     [this.key, this.tip, this.resetButton] = [".key", ".tip", ".reset"].map(find);
     this.cloud = new Cloud(() => this.surface.invalidate());
     this.dots = new Dots();
-    this.heat = new Heat();
+    this.field = new Field();
     this.posteriors = null;
-    this.lasso = this.hovered = this.paths = null;
+    this.lasso = this.hovered = null;
     this.#listen();
   }
 
@@ -108,7 +104,7 @@ export class Landscape {
   /** The names of the axes. */
   get names() {
     const axes = this.posteriors?.axes ?? [0, 1].slice(0, this.axes);
-    return axes === "pca" ? ["PC 1", "PC 2"] : axes.map((axis) => `z${subscript(axis + 1)}`);
+    return namesOf(axes);
   }
 
   /** The code nearest to a place on the plane, or null. */
@@ -279,12 +275,12 @@ export class Landscape {
     context.beginPath();
     context.rect(left, 0, right - left, bottom);
     context.clip();
-    if (flat && this.posteriors) this.#drawField(context, frame);
+    if (flat && this.posteriors) this.field.draw(context, frame, this.#fieldShown, theme);
     if (!flat) drawDensity(context, frame, cloud, this.#shows("prior"), theme);
     if (this.posteriors) this.#drawCodes(context, frame, ratio);
     const contours = flat && chosen.field === "contours" && this.posteriors;
     if (flat && this.#shows("prior") && !contours) drawCircles(context, frame, theme);
-    if (contours && this.#shows("prior")) this.#drawPrior(context, frame);
+    if (contours && this.#shows("prior")) drawPrior(context, frame, theme);
     if (selection) this.#drawEllipses(context, frame, this.#selected);
     else if (chosen.codes !== "pictures") {
       drawNames(context, frame, cloud, this.#shownNames, theme);
@@ -297,52 +293,16 @@ export class Landscape {
     dataset.marked = this.#selected.length;
   }
 
-  /** q(z), filled, or what it has more or less of than the prior. */
-  #drawField(context, frame) {
-    const { theme, chosen } = this.shared;
+  /** The density drawn behind the codes. */
+  get #fieldShown() {
     const { density, width } = this.cloud;
-    const n = this.posteriors.cells;
-    if (chosen.field === "difference") {
-      const values = density.map((value, at) => {
-        const [x, y] = [Math.floor(at / n), at % n].map((i) => (2 * i * width) / (n - 1) - width);
-        const share = value / HIGHEST - Math.exp(-(x * x + y * y) / 2);
-        return Math.sign(share) * Math.sqrt(Math.abs(share)); // so that little is seen, too
-      });
-      this.heat.draw(context, frame, { values: [values], places: [n, n], reach: width, range: 1 }, theme);
-    }
-    if (chosen.field !== "contours") return;
-    if (this.paths?.density !== density) {
-      this.paths = { density, contours: LEVELS.map((level) => contour(density, n, level)) };
-    }
-    const at = (scale) => (i) => scale.at((2 * width * i) / (n - 1) - width);
-    context.fillStyle = context.strokeStyle = theme.text;
-    context.lineWidth = 0.75;
-    for (const found of this.paths.contours) {
-      if (found === null) break;
-      drawContour(context, found, at(frame.x), at(frame.y), { fill: 0.07, stroke: 0.4 });
-    }
-    context.globalAlpha = 1;
+    return { kind: this.shared.chosen.field, density, width, cells: this.posteriors.cells };
   }
 
-  /** The prior's contours at the same densities. */
-  #drawPrior(context, { x, y }) {
-    const { theme } = this.shared;
-    const [x0, y0, unit] = [x.at(0), y.at(0), x.at(1) - x.at(0)];
-    context.setLineDash(DASH);
-    context.lineWidth = 1.25;
-    context.strokeStyle = theme.muted;
-    for (const sigma of RADII) {
-      context.beginPath();
-      context.arc(x0, y0, sigma * unit, 0, 2 * Math.PI);
-      context.stroke();
-    }
-    context.setLineDash([]);
-    context.font = theme.face(11, 600);
-    context.textAlign = "center";
-    context.textBaseline = "middle";
-    for (const sigma of [1, 2]) {
-      haloed(context, `${sigma}σ`, x0, y0 - sigma * unit, theme.muted, theme.background);
-    }
+  #drawEllipses(context, frame, indices, alpha = 1) {
+    if (frame.axes === 1) return;
+    const { colors, of } = this.#inks;
+    drawEllipses(context, frame, this.posteriors, indices, (i) => colors[of(i)], alpha);
   }
 
   #drawCodes(context, frame, ratio) {
@@ -400,33 +360,6 @@ export class Landscape {
     context.globalAlpha = 1;
   }
 
-  /** Each posterior at 1σ, in its class's colour. */
-  #drawEllipses(context, frame, indices, alpha = 1) {
-    if (frame.axes === 1) return;
-    const { spread } = this.posteriors;
-    const { points } = this.posteriors; // posteriors lie about their means, also beside draws
-    const { colors, of } = this.#inks;
-    context.lineWidth = 1.25;
-    context.globalAlpha = alpha * Math.min(1, Math.max(0.25, 60 / indices.length));
-    for (const i of indices) {
-      const [a, c, b] = spread.subarray(3 * i, 3 * i + 3);
-      const [mean, half] = [(a + c) / 2, Math.hypot((a - c) / 2, b)];
-      const [long, short] = [mean + half, mean - half].map((v) => Math.sqrt(Math.max(v, 0)) * frame.unit);
-      const turn = Math.atan2(2 * b, a - c) / 2;
-      const [x, y] = [frame.x.at(points[0][i]), frame.y.at(points[1][i])];
-      const [cos, sin] = [Math.cos(turn), Math.sin(turn)];
-      context.beginPath();
-      for (const [u, v] of CIRCLE) {
-        const [across, up] = [long * u, short * v];
-        context.lineTo(x + across * cos - up * sin, y - across * sin - up * cos);
-      }
-      context.closePath();
-      context.strokeStyle = colors[of(i)];
-      context.stroke();
-    }
-    context.globalAlpha = 1;
-  }
-
   /** Indices of the selected codes. */
   get #selected() {
     const { selection, placeOf } = this.shared;
@@ -446,7 +379,7 @@ export class Landscape {
     key.hidden = this.axes === 1 || !this.posteriors;
     key.dataset.kind = field === "difference" ? "field" : "lines";
     key.querySelector(".ramp").style.background =
-      `linear-gradient(to right, ${this.heat.colors(this.shared.theme).join()})`;
+      `linear-gradient(to right, ${this.field.colors(this.shared.theme).join()})`;
     const size = number(HIGHEST, 2);
     write(key.querySelector(".low"), `−${size}`);
     write(key.querySelector(".high"), size);
@@ -462,13 +395,13 @@ export class Landscape {
     this.lasso?.draw(context, theme);
     this.tip.hidden = true;
     if (!this.posteriors || this.lasso) return;
-    if (chosen.at) this.#drawProbe(context, frame, chosen.at);
+    if (chosen.at) drawProbe(context, frame, chosen.at, theme);
     const focused = focus === null ? undefined : placeOf(focus);
-    if (focused !== undefined) this.#ring(context, this.#pixel(frame, focused), 9, 3);
+    if (focused !== undefined) drawRing(context, this.#pixel(frame, focused), 9, 3, theme);
     const i = this.hovered;
     if (i === null || this.drag) return;
     const at = this.#pixel(frame, i);
-    this.#ring(context, at, 5.5, 1.75);
+    drawRing(context, at, 5.5, 1.75, theme);
     const name = this.shared.nameOf(i);
     const place = this.cloud.points.map((axis) => coordinate(axis[i])).join(", ");
     this.tip.hidden = false;
@@ -477,34 +410,5 @@ export class Landscape {
     const left = at[0] + 12 + w < this.surface.width ? at[0] + 12 : Math.max(at[0] - 12 - w, 0);
     const top = at[1] > h + 14 ? at[1] - h - 10 : at[1] + 12;
     this.tip.style.transform = `translate(${left}px, ${top}px)`;
-  }
-
-  #ring(context, [x, y], radius, width) {
-    const { theme } = this.shared;
-    for (const [wide, color] of [[width + 2.5, theme.background], [width, theme.text]]) {
-      context.beginPath();
-      context.arc(x, y, radius, 0, 2 * Math.PI);
-      context.lineWidth = wide;
-      context.strokeStyle = color;
-      context.stroke();
-    }
-  }
-
-  /** The place that is decoded. */
-  #drawProbe(context, frame, at) {
-    const { theme } = this.shared;
-    const { left, right, top, bottom } = frame.box;
-    const x = frame.x.at(at[0]);
-    const y = frame.axes > 1 ? frame.y.at(at[1]) : (top + bottom) / 2;
-    if (x < left || x > right || y < top || y > bottom) return;
-    context.lineCap = "round";
-    for (const [width, color] of [[5, theme.background], [2, theme.text]]) {
-      context.lineWidth = width;
-      context.strokeStyle = color;
-      for (const [dx, dy] of [[1, 0], [0, 1], [-1, 0], [0, -1]]) {
-        line(context, x + 4 * dx, y + 4 * dy, x + 10 * dx, y + 10 * dy);
-      }
-    }
-    context.lineCap = "butt";
   }
 }

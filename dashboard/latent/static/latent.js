@@ -1,22 +1,24 @@
 /** The latent space of a run: q(z) against p(z), what is selected there, and what it decodes to. */
 
+import { Address } from "../live/address.js";
+import { Axes, unitName } from "../live/axes.js";
 import { loadDecoder, stepsOf } from "../live/decoder.js";
 import { Feed } from "../live/feed.js";
 import { Fitting } from "../live/fitting.js";
-import { count, subscript } from "../live/format.js";
+import { count } from "../live/format.js";
 import { placeHelp } from "../live/help.js";
-import { History, nearest, place } from "../live/history.js";
-import { csv, offersOf, SaveMenu } from "../live/saving.js";
+import { History, nearest } from "../live/history.js";
+import { offersOf, SaveMenu } from "../live/saving.js";
 import { Scrubber } from "../live/scrubber.js";
 import { write } from "../live/strip.js";
 import { Theme } from "../live/theme.js";
-import { nameItems, nounOf } from "../live/words.js";
-import { DEFAULTS, leaveAddress, readAddress, writeAddress } from "./address.js";
+import { nameItems } from "../live/words.js";
+import { CHOICES } from "./choices.js";
 import { Chosen } from "./chosen.js";
 import { Decoded } from "./decoded.js";
 import { Landscape } from "./landscape.js";
 import { Matrix } from "./matrix.js";
-import { Numbers } from "./numbers.js";
+import { Numbers, valuesOf } from "./numbers.js";
 import { Pictures } from "./pictures.js";
 import { Rings } from "./rings.js";
 import { SKELETON } from "./skeleton.js";
@@ -27,7 +29,6 @@ import { Units } from "./units.js";
 const TOLD = 50; // selected images that are listed for tests and scripts
 const SHARE = 4; // pauses between two answers are so many times as long as the server took
 const STACKED = 900; // px of width up to which the style sheet stacks the panels
-const CAPPED = 0.98; // share of log N from which an estimate of I is a bound only
 const DESCRIBE = 1500; // ms between changes of the text that screen readers find
 const HINTS = {
   queued: "Waiting for its turn.",
@@ -44,7 +45,8 @@ export class Latent {
     const find = (selector) => root.querySelector(selector);
     this.find = find;
     this.theme = new Theme(root);
-    this.chosen = { ...DEFAULTS };
+    this.address = new Address(CHOICES, (chosen) => this.#return(chosen));
+    this.chosen = this.address.usual;
     this.history = new History(["train", "test", "codes"]);
     this.pictures = new Pictures(this.theme);
     this.source = new Source();
@@ -71,7 +73,7 @@ export class Latent {
       kept: () => this.#offer(),
       asked: () => {},
     });
-    this.selects = [...root.querySelectorAll(".axes select")];
+    this.axes = new Axes(find(".axes"), (plane) => this.choose({ plane }));
     this.#listen();
     this.fitting = new Fitting(root, STACKED);
     placeHelp(root);
@@ -87,13 +89,13 @@ export class Latent {
     placeHelp(this.root);
     if (run !== this.run) this.#open(run);
     else this.feed.wake();
-    writeAddress(this.chosen); // the page may have put another in its place
+    this.address.write(this.chosen, true); // the page may have put another in its place
     this.#refresh();
     this.fitting.fit();
   }
 
   close() {
-    leaveAddress();
+    this.address.close();
     this.fitting.close();
     clearTimeout(this.describing);
     clearTimeout(this.later);
@@ -190,7 +192,7 @@ export class Latent {
       this.landscape.show(this.posteriors);
     }
     this.#refresh();
-    writeAddress(this.chosen);
+    this.address.write(this.chosen);
   }
 
   /** The codes selected, none to select nothing; of one alone the image is pointed at. */
@@ -211,7 +213,7 @@ export class Latent {
   #pointed() {
     this.chosen.focus = this.focus === null ? null : numbersOf([this.focus])[0];
     this.#refresh();
-    writeAddress(this.chosen);
+    this.address.write(this.chosen);
   }
 
   /** A place on the plane is pointed at. */
@@ -219,7 +221,7 @@ export class Latent {
     this.chosen.at = place;
     this.decoded.show();
     this.landscape.refreshOver();
-    writeAddress(this.chosen);
+    this.address.write(this.chosen);
     this.#describeSoon();
   }
 
@@ -230,44 +232,43 @@ export class Latent {
         if (button) this.choose({ [group.dataset.choice]: button.dataset.value });
       };
     }
-    this.find(".pca").onclick = () => this.choose({ plane: "pca" });
-    for (const select of this.selects) {
-      select.onchange = () => {
-        const other = this.selects.find((each) => each !== select);
-        if (other.value === select.value) {
-          other.value = this.posteriors.order.find((unit) => String(unit) !== select.value);
-        }
-        this.choose({ plane: this.selects.map(({ value }) => value).join() });
-      };
-    }
   }
 
   /** Every panel can be saved, as a picture and as numbers. */
   #offerFiles() {
     const name = (panel) => [this.run ?? "nothing", panel, this.root.dataset.snapshot].filter(Boolean).join("-");
-    const drawn = { ".plane": this.landscape, ...this.panels };
+    const drawn = { ".plane": this.landscape, ".decoded": this.decoded, ".chosen": this.gallery, ...this.panels };
     for (const [selector, panel] of Object.entries(drawn)) {
-      const file = () => name(selector.slice(1));
-      const offers = offersOf(panel.surface, this.theme, file, () => panel.numbers());
-      new SaveMenu(this.find(`${selector} .saves`), `the ${selector.slice(1)}`, offers);
+      const what = panel === this.gallery ? "images" : selector.slice(1);
+      const offers = offersOf(panel, this.theme, () => name(what));
+      new SaveMenu(this.find(`${selector} .saves`), `the ${what}`, offers, this.theme);
     }
-    new SaveMenu(this.find(".chosen .saves"), "the images", {
-      PNG: async () => {
-        const sheet = await this.gallery.png();
-        return sheet && [`${name("images")}.png`, sheet];
-      },
-      CSV: async () => [`${name("images")}.csv`, csv(this.gallery.numbers())],
-    });
   }
 
   // What comes from the server.
 
+  /** Back or Forward was pressed; where that is to another run, the page will say so. */
+  #return(chosen) {
+    this.arriving = Address.says("run") !== this.run;
+    if (this.arriving) return;
+    const before = this.time.step;
+    Object.assign(this, { chosen, selection: null, focus: null });
+    if (this.posteriors) this.#restore();
+    if (chosen.step === null) this.time.follow();
+    else if (chosen.step !== before) this.time.seek(chosen.step);
+    if ([this.#plane, chosen.split].join() !== this.wanted) this.#want();
+    else if (this.posteriors) this.landscape.show(this.posteriors);
+    this.#refresh();
+  }
+
   /** Turn to another run, or to none; the first is shown as the address says. */
   #open(run) {
-    const first = this.run === undefined;
+    const arrived = this.run === undefined || this.arriving;
+    this.arriving = false;
     this.run = run;
     const { split, codes, field, rest, hidden } = this.chosen;
-    this.chosen = first ? readAddress() : { ...DEFAULTS, split, codes, field, rest, hidden };
+    const kept = { ...this.address.usual, split, codes, field, rest, hidden };
+    this.chosen = arrived ? this.address.read() : kept;
     Object.assign(this, { about: null, state: null, latest: null, decoders: [] });
     this.#forget();
     this.history.clear();
@@ -315,7 +316,7 @@ export class Latent {
     this.time.offer(kept.steps, kept.bytes);
     if (!this.pictures.data) this.#getPictures();
     if (this.sought !== null) {
-      this.time.seek(this.sought);
+      this.address.quietly(() => this.time.seek(this.sought));
       this.sought = null;
     } else if (this.time.step === null) {
       this.#wantSoon();
@@ -336,7 +337,7 @@ export class Latent {
   #look(step, ms) {
     if (!this.run || this.latest === null) return undefined;
     this.chosen.step = step;
-    writeAddress(this.chosen);
+    this.address.write(this.chosen, ms > 0);
     return this.#want(ms);
   }
 
@@ -363,9 +364,11 @@ export class Latent {
     const step = this.time.step ?? this.latest;
     if (run === null || step === null) return;
     this.asked = performance.now();
+    const { split } = this.chosen;
+    this.wanted = [this.#plane, split].join();
     let posteriors;
     try {
-      posteriors = await this.source.want(api, run, step, this.#plane, this.chosen.split);
+      posteriors = await this.source.want(api, run, step, this.#plane, split);
     } catch (error) {
       if (!(error instanceof Missing)) throw error;
       if (run === this.run && error.status !== 404) this.#hintAt(error.message);
@@ -419,16 +422,7 @@ export class Latent {
   /** The units as axes, those that say most first. */
   #offerAxes() {
     const { order, kl } = this.posteriors;
-    this.find(".axes").hidden = this.dimensions <= 2;
-    if (this.dimensions <= 2) return;
-    for (const select of this.selects) {
-      const names = order.map((unit) => [unit, `z${subscript(unit + 1)}  ${kl[unit]?.toFixed(2) ?? "–"}`]);
-      if (select.options.length !== names.length) {
-        select.replaceChildren(...names.map(([unit, name]) => new Option(name, unit)));
-      } else {
-        names.forEach(([unit, name], k) => Object.assign(select.options[k], { value: unit, text: name }));
-      }
-    }
+    this.axes.offer(order.map((unit) => [unit, `${unitName(unit)}  ${kl[unit]?.toFixed(2) ?? "–"}`]));
   }
 
   // What is shown.
@@ -442,54 +436,16 @@ export class Latent {
     }
     const flat = this.dimensions > 1; // of one unit alone there is no plane
     this.find('[data-choice="field"]').hidden = this.find('[data-value="ellipses"]').hidden = !flat;
-    const axes = this.#plane === "pca" ? posteriors?.order.slice(0, 2) : this.#plane.split(",");
-    this.find(".pca").setAttribute("aria-pressed", this.#plane === "pca");
-    if (axes && this.dimensions > 2) this.selects.forEach((select, k) => (select.value = axes[k]));
+    if (posteriors) this.axes.show(this.#plane, posteriors.order);
     this.landscape.refresh();
     for (const panel of Object.values(this.panels)) panel.refresh();
     this.decoded.refresh();
     this.gallery.refresh();
-    this.numbers?.show(this.#values);
+    this.numbers?.show(valuesOf(this));
     const keys = [...(this.selection ?? [])];
     this.root.dataset.selection = keys.slice(0, TOLD).join();
     this.root.dataset.selected = keys.length;
     this.#describeSoon();
-  }
-
-  /** The values of the numbers, and where they come from. */
-  get #values() {
-    const { posteriors, history, measured, about } = this;
-    if (!posteriors) return {};
-    const { step, split, count: codes } = posteriors;
-    const exact = `Of the posteriors of ${count(codes)} ${split} ${nounOf(about)} at step ${count(step)}, nothing drawn.`;
-    const logged = (name, side) => {
-      const value = history.value("codes", name, step);
-      const steps = history.steps("codes");
-      const at = steps[place(steps, step)];
-      if (value === undefined || value === null) return { from: "This run did not log it before this step." };
-      const many = about?.codes ?? codes;
-      const capped = history.value("codes", "mutual_information", step) > CAPPED * Math.log(many);
-      return {
-        value,
-        side: capped ? side : "",
-        from: `From ${count(many)} held-out codes at step ${count(at)}; more than log N = ${Math.log(many).toFixed(2)} cannot be seen.`,
-      };
-    };
-    const values = {
-      mutual_information: logged("mutual_information", "≥"),
-      marginal_kl: logged("marginal_kl", "≤"),
-      rate: { value: posteriors.rate, from: exact },
-      mmd2_rbf: { value: posteriors.mmd2, from: exact },
-      active_units: { value: posteriors.active_units, of: posteriors.dimensions, from: exact },
-      log_det_cov_test: { value: posteriors.log_det, from: exact },
-    };
-    for (const [name, { value, low, high, step: at, n }] of Object.entries(measured)) {
-      if (!(name in values) || value === null || at !== step) continue;
-      const range = low === null ? "" : `, ${low.toPrecision(3)} to ${high.toPrecision(3)}`;
-      values[name].value ??= value;
-      values[name].from += ` Evaluated at this step: ${value.toPrecision(3)}${range}, on ${count(n ?? 0)} held-out ${nounOf(about)}.`;
-    }
-    return values;
   }
 
   #hintAt(text) {

@@ -1,6 +1,7 @@
 /** The covariance of q(z): a map over pairs of units, and its log-determinant. */
 
-import { number, subscript } from "../live/format.js";
+import { unitName } from "../live/axes.js";
+import { number } from "../live/format.js";
 import { css, mix } from "../live/theme.js";
 import { write } from "../live/strip.js";
 import { Surface } from "../live/surface.js";
@@ -130,7 +131,7 @@ export class Matrix {
     const every = Math.ceil(NAMED / size / 1.4);
     units.forEach((unit, k) => {
       if (k % every) return;
-      const name = `z${subscript(unit + 1)}`;
+      const name = unitName(unit);
       context.textAlign = "center";
       context.fillText(name, left + (k + 0.5) * size, label / 2);
       context.textAlign = "right";
@@ -148,7 +149,7 @@ export class Matrix {
     context.strokeStyle = theme.text;
     context.lineWidth = 2;
     context.strokeRect(x, y, size, size);
-    const [a, b] = [row, column].map((k) => `z${subscript(this.#units[k] + 1)}`);
+    const [a, b] = [row, column].map((k) => unitName(this.#units[k]));
     const name = row === column ? `Var ${a}` : `Cov(${a}, ${b})`;
     write(this.tip, `${name} = ${number(posteriors.covariance[row][column])}`);
     const { offsetWidth: w, offsetHeight: h } = this.tip;

@@ -2,9 +2,8 @@
 
 import { number } from "../live/format.js";
 import { Scale } from "../live/scale.js";
-import { haloed, line, Surface } from "../live/surface.js";
-import { drawTicks } from "./unit.js";
-import { drawFilled } from "./units.js";
+import { line, Surface } from "../live/surface.js";
+import { drawBase, drawDashed, drawFilled, drawTicks } from "./densities.js";
 
 const FOOT = 18; // px for the axis
 const DASH = [5, 4];
@@ -54,13 +53,7 @@ export class Rings {
     const middle = (k) => x.at(((k + 0.5) * farthest) / rings.length);
     drawFilled(context, rings, middle, (value) => y.at(value), bottom, theme);
     if (!chosen.hidden.includes("prior")) {
-      context.beginPath();
-      chi.forEach((value, k) => context.lineTo(middle(k), y.at(value)));
-      context.setLineDash(DASH);
-      context.lineWidth = 1.25;
-      context.strokeStyle = theme.muted;
-      context.stroke();
-      context.setLineDash([]);
+      drawDashed(context, chi, middle, (value) => y.at(value), theme, DASH);
     }
     context.lineWidth = 1;
     for (const i of selected) {
@@ -74,13 +67,7 @@ export class Rings {
       const at = x.at(posteriors.norms[focused]);
       line(context, at, top + 18, at, bottom + 4);
     }
-    context.strokeStyle = theme.line;
-    context.lineWidth = 1;
-    line(context, left, bottom + 0.5, right, bottom + 0.5);
-    context.font = theme.face(12);
-    context.textAlign = "left";
-    context.textBaseline = "top";
     const said = `median ${number(distances[1])}; of the prior ${number(typical[1])}`;
-    haloed(context, said, left, 0, theme.muted, theme.background);
+    drawBase(context, { left, right, bottom }, said, theme);
   }
 }

@@ -61,10 +61,12 @@ const decoded = panel({
   help: `
     <p>The mean of p(x|z) at the place pointed at on the plane, decoded here as the pointer moves,
     without asking the server; or from images decoded ahead, where the decoder is no network of
-    fully connected layers.</p>
+    fully connected layers. Where that was not decoded ahead, the nearest image that was stands
+    faded until the server has decoded it.</p>
     <p>Of more than two units a plane shows two; the <b>others</b> are 0, or as in the code that is
     nearest on the plane, or as in what is selected.</p>`,
-  stage: `<canvas role="img" aria-label="Decoded image"></canvas>`,
+  stage: `<canvas role="img" aria-label="Decoded image"></canvas>
+    <p class="mark" role="status"></p>`,
   foot: `
     <div class="about">
       <p class="at" aria-live="off"></p>

@@ -1,19 +1,17 @@
 /** One unit of the code: its density beside N(0, 1), and its quantiles against those of N(0, 1). */
 
-import { number, subscript, tick } from "../live/format.js";
+import { unitName } from "../live/axes.js";
+import { number, tick } from "../live/format.js";
 import { roundTicks, Scale } from "../live/scale.js";
 import { write } from "../live/strip.js";
 import { haloed, line, Surface } from "../live/surface.js";
-import { drawDashed, drawFilled } from "./units.js";
+import { bell, bellAt, drawBase, drawDashed, drawFilled, drawTicks, normal } from "./densities.js";
 
 const CURVES = 16; // posteriors of selected images drawn at most
 const DASH = [5, 4];
 const FOOT = 18; // px for the axes
 const LEFT = 26;
 const LEAST = 3; // σ to which the quantiles' picture reaches
-
-const normal = (z, mean = 0, std = 1) =>
-  Math.exp(-0.5 * ((z - mean) / std) ** 2) / (std * Math.sqrt(2 * Math.PI));
 
 export class Unit {
   /** `shared` is the view; it hears `choose({ plane })`. */
@@ -28,7 +26,7 @@ export class Unit {
 
   refresh() {
     const { posteriors, unit, dimensions } = this.shared;
-    const symbol = `z${subscript(unit + 1)}`;
+    const symbol = unitName(unit);
     write(this.title, `${symbol} beside N(0, 1)`);
     const axes = posteriors?.axes;
     this.buttons.forEach((button, axis) => {
@@ -98,17 +96,10 @@ export class Unit {
       theme,
     );
     if (!chosen.hidden.includes("prior")) {
-      drawDashed(context, (z) => normal(z), reach, (z) => x.at(z), (v) => y.at(v), theme, DASH);
+      drawDashed(context, bell(reach), (i) => x.at(bellAt(i, reach)), (v) => y.at(v), theme, DASH);
     }
     this.#drawPosteriors(context, x, { left, right, top, bottom }, selected, focused);
-    context.strokeStyle = theme.line;
-    context.lineWidth = 1;
-    line(context, left, bottom + 0.5, right, bottom + 0.5);
-    context.font = theme.face(12);
-    context.textAlign = "left";
-    context.textBaseline = "top";
-    const gap = `KL ${number(posteriors.gap[unit], 2)} nats`;
-    haloed(context, gap, left, 0, theme.muted, theme.background);
+    drawBase(context, { left, right, bottom }, `KL ${number(posteriors.gap[unit], 2)} nats`, theme);
   }
 
   /** The posteriors of selected images, as high as there is room: their widths are to be seen. */
@@ -200,21 +191,5 @@ export class Unit {
     context.arc(x.at(across), y.at(mean), large ? 4.5 : 2.5, 0, 2 * Math.PI);
     context.fillStyle = large ? theme.text : colorOf(i);
     context.fill();
-  }
-}
-
-/** Ticks and their numbers below a plot. */
-export function drawTicks(context, x, bottom, theme, many = 6) {
-  context.font = theme.face(11);
-  context.textAlign = "center";
-  context.textBaseline = "top";
-  const { values, step } = roundTicks(x.low, x.high, many);
-  for (const value of values) {
-    const at = Math.round(x.at(value)) + 0.5;
-    context.strokeStyle = theme.line;
-    context.lineWidth = 1;
-    line(context, at, bottom, at, bottom + 3);
-    context.fillStyle = theme.muted;
-    context.fillText(tick(value, step), at, bottom + 5);
   }
 }

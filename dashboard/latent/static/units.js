@@ -1,7 +1,9 @@
 /** All units of the code, each density beside N(0, 1), those that say most first. */
 
-import { number, subscript } from "../live/format.js";
+import { unitName } from "../live/axes.js";
+import { number } from "../live/format.js";
 import { haloed, line, Surface } from "../live/surface.js";
+import { bell, bellAt, drawDashed, drawFilled, normal } from "./densities.js";
 
 const MOST = 24; // units on a page
 const GAP = 6; // px between cells
@@ -9,8 +11,6 @@ const WIDEST = 170; // px of a cell
 const LABEL = 14; // px for a unit's name
 const TICKS = 400; // selected codes of which each unit shows the mean, at most
 const DASH = [3, 2.5];
-
-const normal = (z) => Math.exp(-0.5 * z * z) / Math.sqrt(2 * Math.PI);
 
 export class Units {
   /** `shared` is the view; it hears `choose({ unit })`. */
@@ -130,7 +130,7 @@ export class Units {
     }
     drawFilled(context, values, (i) => x(-reach + ((2 * i + 1) * reach) / values.length), y, base, theme);
     if (!chosen.hidden.includes("prior")) {
-      drawDashed(context, normal, reach, x, y, theme, DASH);
+      drawDashed(context, bell(reach), (i) => x(bellAt(i, reach)), y, theme, DASH);
     }
     context.lineWidth = 1;
     context.strokeStyle = theme.line;
@@ -139,7 +139,7 @@ export class Units {
     context.textBaseline = "top";
     context.textAlign = "left";
     const halo = unit === this.shared.unit ? theme.grid : theme.background;
-    haloed(context, `z${subscript(unit + 1)}`, left + 3, top + 1, theme.text, halo);
+    haloed(context, unitName(unit), left + 3, top + 1, theme.text, halo);
     context.textAlign = "right";
     context.font = theme.face(11);
     const kl = posteriors.kl[unit];
@@ -169,31 +169,4 @@ function columnsFor(count, width, height) {
   let best = 1;
   for (let columns = 2; columns <= count; columns++) if (size(columns) > size(best)) best = columns;
   return best;
-}
-
-/** A density, filled, as q(z) is everywhere. */
-export function drawFilled(context, values, x, y, base, theme) {
-  context.beginPath();
-  context.moveTo(x(0), base);
-  values.forEach((value, i) => context.lineTo(x(i), y(value)));
-  context.lineTo(x(values.length - 1), base);
-  context.closePath();
-  context.fillStyle = theme.text;
-  context.globalAlpha = 0.3;
-  context.fill();
-  context.globalAlpha = 1;
-}
-
-/** The prior's density from -reach to reach, dashed. */
-export function drawDashed(context, density, reach, x, y, theme, dash, low = -reach) {
-  context.beginPath();
-  for (let i = 0; i <= 100; i++) {
-    const z = low + ((reach - low) * i) / 100;
-    context.lineTo(x(z), y(density(z)));
-  }
-  context.setLineDash(dash);
-  context.lineWidth = 1.25;
-  context.strokeStyle = theme.muted;
-  context.stroke();
-  context.setLineDash([]);
 }

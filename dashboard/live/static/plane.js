@@ -1,13 +1,15 @@
 /** The panel of the latent plane: where the encoder puts the images, beside the prior. */
 
+import { Axes, namesOf, unitsOf } from "./axes.js";
 import { Cloud } from "./cloud.js";
 import { drawAxes, drawCircles, drawDensity, drawNames, lanes } from "./codes.js";
 import { Dots } from "./dots.js";
-import { coordinate, count, subscript } from "./format.js";
+import { coordinate, count } from "./format.js";
 import { Frame } from "./frame.js";
 import { SPLITS } from "./history.js";
 import { Legend, toggle } from "./legend.js";
 import { Overlay } from "./overlay.js";
+import { write } from "./strip.js";
 import { Surface } from "./surface.js";
 import { nounOf } from "./words.js";
 
@@ -30,9 +32,8 @@ export class Plane {
     );
     this.resetButton = find(".reset");
     this.tip = find(".tip");
-    this.axes = find(".axes");
-    this.pcaButton = find(".pca");
-    this.selects = [...section.querySelectorAll("select")];
+    this.lead = find(".lead");
+    this.axes = new Axes(find(".axes"), (axes) => this.#choose({ axes, view: null }));
     this.overlay = new Overlay(section, theme, () => this.#choose({ sees: !this.chosen.sees }));
     this.cloud = new Cloud(() => this.surface.invalidate());
     this.dots = new Dots();
@@ -60,6 +61,8 @@ export class Plane {
     this.palette = palette;
     this.classes = about?.classes ?? [];
     this.noun = nounOf(about);
+    // Beside a choice of axes there is less room for it.
+    write(this.lead, dimensions > 2 ? "Codes of the" : "Where the encoder puts the");
     this.overlay.quantities = about?.quantities ?? {};
     this.legend.set([
       ...this.classes.map((label, i) => ({ name: `class:${i}`, label, kind: "class" })),
@@ -69,10 +72,7 @@ export class Plane {
     if (dimensions !== this.dimensions) {
       this.dimensions = dimensions;
       this.cloud.clear();
-      for (const select of this.selects) {
-        const names = Array.from({ length: dimensions }, (_, i) => `z${subscript(i + 1)}`);
-        select.replaceChildren(...names.map((name, i) => new Option(name, i)));
-      }
+      this.axes.offer(unitsOf(dimensions));
     }
     this.refresh();
   }
@@ -96,16 +96,12 @@ export class Plane {
   refresh() {
     const { view, hidden, sees } = this.chosen;
     this.overlay.refresh(sees);
-    const axes = this.wantedAxes;
     this.resetButton.disabled = view === null;
     this.legend.show(
       hidden,
       Object.fromEntries(this.classes.map((_, i) => [`class:${i}`, this.#chip(i)])),
     );
-    this.axes.hidden = this.dimensions <= 2;
-    this.pcaButton.setAttribute("aria-pressed", axes === "pca");
-    const shown = axes === "pca" ? ["0", "1"] : axes.split(",");
-    this.selects.forEach((select, i) => (select.value = shown[i]));
+    this.axes.show(this.wantedAxes);
     this.surface.canvas.dataset.view = view
       ? [view.x, view.y, view.reach].map((value) => value.toFixed(3)).join()
       : "";
@@ -147,8 +143,6 @@ export class Plane {
     const { canvas } = this.surface;
     const all = () => this.#choose({ view: null });
     this.resetButton.onclick = all;
-    this.pcaButton.onclick = () => this.#choose({ axes: "pca", view: null });
-    for (const select of this.selects) select.onchange = () => this.#select(select);
     canvas.ondblclick = all;
     canvas.onwheel = (event) => {
       event.preventDefault();
@@ -180,13 +174,6 @@ export class Plane {
     this.settings.keep();
     this.refresh();
     if (change.axes) this.turned();
-  }
-
-  /** Take the selected axes; one that would be both gives way to its neighbour. */
-  #select(changed) {
-    const other = this.selects.find((select) => select !== changed);
-    if (other.value === changed.value) other.value = (Number(changed.value) + 1) % this.dimensions;
-    this.#choose({ axes: this.selects.map((select) => select.value).join(), view: null });
   }
 
   #zoom(factor, at) {
@@ -227,7 +214,7 @@ export class Plane {
   /** The names of the axes. */
   get #names() {
     const axes = this.snapshot?.axes ?? [0, 1].slice(0, this.dimensions);
-    return axes === "pca" ? ["PC 1", "PC 2"] : axes.map((axis) => `z${subscript(axis + 1)}`);
+    return namesOf(axes);
   }
 
   #shows(name) {

@@ -6,7 +6,9 @@ const blank = () => ({
 });
 
 export class Settings {
-  constructor() {
+  /** `chosen()` hears of every choice. */
+  constructor(chosen) {
+    this.chosen = chosen;
     Object.assign(this, blank());
     this.key = null;
   }
@@ -24,6 +26,7 @@ export class Settings {
   /** Remember the present choices. */
   keep() {
     const { curves, plane } = this;
+    this.chosen();
     try {
       sessionStorage.setItem(this.key, JSON.stringify({ curves, plane }));
     } catch {

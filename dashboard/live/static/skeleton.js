@@ -83,7 +83,7 @@ export const SKELETON = `
     )}
     ${section(
       "plane",
-      `Where the encoder puts the ${MANY}`,
+      `<span class="lead">Where the encoder puts the</span> ${MANY}`,
       `<span class="axes" hidden>
          <button type="button" class="tool pca" aria-pressed="true">PCA</button>
          <select class="tool" aria-label="Axis across"></select>

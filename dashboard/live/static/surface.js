@@ -52,22 +52,11 @@ export class Surface {
     };
   }
 
-  /** All of it as a drawing, on a background. */
-  svg(background) {
-    const context = new SvgContext(this.width, this.height, background);
-    for (const { draw } of this.layers) draw(context, this.width, this.height, 1);
-    return context.text;
-  }
-
-  /** All of it as a picture, `scale` times as large as on the page. */
-  png(background, scale) {
-    const canvas = new OffscreenCanvas(this.width * scale, this.height * scale);
-    const context = canvas.getContext("2d");
-    context.fillStyle = background;
-    context.fillRect(0, 0, canvas.width, canvas.height);
-    context.setTransform(scale, 0, 0, scale, 0, 0);
-    for (const { draw } of this.layers) draw(context, this.width, this.height, scale);
-    return canvas.convertToBlob({ type: "image/png" });
+  /** All of it, to be saved. */
+  get figure() {
+    return new Figure(this.width, this.height, (...canvas) => {
+      for (const { draw } of this.layers) draw(...canvas);
+    });
   }
 
   close() {
@@ -109,6 +98,31 @@ export class Surface {
       layer.draw(context, this.width, this.height, ratio);
       canvas.dataset.draws = Number(canvas.dataset.draws ?? 0) + 1;
     }
+  }
+}
+
+/** What `draw(context, width, height, ratio)` paints, as files. */
+export class Figure {
+  constructor(width, height, draw) {
+    Object.assign(this, { width, height, draw });
+  }
+
+  /** As a drawing, on a background. */
+  svg(background) {
+    const context = new SvgContext(this.width, this.height, background);
+    this.draw(context, this.width, this.height, 1);
+    return context.text;
+  }
+
+  /** As a canvas, `scale` times as large as on the page. */
+  canvas(background, scale) {
+    const canvas = new OffscreenCanvas(Math.max(1, this.width * scale), Math.max(1, this.height * scale));
+    const context = canvas.getContext("2d");
+    context.fillStyle = background;
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.setTransform(scale, 0, 0, scale, 0, 0);
+    this.draw(context, this.width, this.height, scale);
+    return canvas;
   }
 }
 

@@ -8,6 +8,9 @@ const TERMS = {
   dark: ["#b3a2e0", "#e0b04a", "#63c3d1", "#d69a86"],
 };
 
+/** What a saved picture stands on, whatever the page does. */
+const PRINT = { ink: [20, 24, 29], paper: [255, 255, 255] };
+
 /** Blue and red that stay apart for every colour vision: too little and too much of something. */
 const SIDES = { light: [[33, 102, 172], [178, 24, 43]], dark: [[103, 169, 207], [244, 109, 97]] };
 
@@ -23,13 +26,30 @@ export class Theme {
     const variable = (name, otherwise) =>
       style.getPropertyValue(`--st-${name}`).trim() || otherwise;
     this.font = variable("font", "sans-serif");
-    this.ink = rgb(variable("text-color", "#31333f"));
-    this.paper = rgb(variable("background-color", "#ffffff"));
+    this.accent = variable("primary-color", "#2c4a7e");
+    this.page = {
+      ink: rgb(variable("text-color", "#31333f")),
+      paper: rgb(variable("background-color", "#ffffff")),
+    };
+    this.#be(this.page);
+    this.element.style.colorScheme = this.dark ? "dark" : "light"; // of sliders and menus
+  }
+
+  /** What `draw()` gives while the colours are those of a printed page; it is to draw at once. */
+  onPaper(draw) {
+    this.#be(PRINT);
+    try {
+      return draw();
+    } finally {
+      this.#be(this.page);
+    }
+  }
+
+  #be({ ink, paper }) {
+    Object.assign(this, { ink, paper });
     this.dark = luminance(this.paper) < luminance(this.ink);
     const scheme = this.dark ? "dark" : "light";
-    this.element.style.colorScheme = scheme; // of sliders and menus, which are the browser's own
     this.alarm = this.dark ? "#e5a50a" : "#b35900";
-    this.accent = variable("primary-color", "#2c4a7e");
     this.terms = TERMS[scheme];
     [this.few, this.many] = SIDES[scheme];
     this.text = css(this.ink);

@@ -1,5 +1,7 @@
 /** The live view: a strip and four panels that follow one run. */
 
+import { Address } from "./address.js";
+import { CHOICES, put, said } from "./choices.js";
 import { Curves } from "./curves.js";
 import { stepsOf } from "./decoder.js";
 import { Feed } from "./feed.js";
@@ -35,7 +37,8 @@ export class View {
     root.innerHTML = SKELETON;
     this.root = root;
     this.theme = new Theme(root);
-    this.settings = new Settings();
+    this.settings = new Settings(() => this.#write());
+    this.address = new Address(CHOICES, (chosen) => this.#return(chosen));
     this.history = new History();
     this.events = [];
     this.state = null;
@@ -82,8 +85,7 @@ export class View {
     nameItems(root, null);
     for (const [name, panel] of Object.entries(this.named)) {
       const file = () => [this.run ?? "nothing", name, this.root.dataset.snapshot].filter(Boolean).join("-");
-      const offers = offersOf(panel.surface, this.theme, file, () => panel.numbers());
-      new SaveMenu(find(`.${name} .saves`), `the ${name}`, offers);
+      new SaveMenu(find(`.${name} .saves`), `the ${name}`, offersOf(panel, this.theme, file), this.theme);
     }
   }
 
@@ -104,9 +106,11 @@ export class View {
     this.plane.introduce(this.about, this.palette);
     this.#refresh();
     this.fitting.fit();
+    this.#write(true); // the page may have put another address in its place
   }
 
   close() {
+    this.address.close();
     this.fitting.close();
     clearTimeout(this.describing);
     this.time.close();
@@ -122,8 +126,32 @@ export class View {
     return Object.values(this.named);
   }
 
+  /** Be as the address says, where it says anything. */
+  #takeUp(chosen) {
+    this.sought = chosen.step;
+    put(this.settings, chosen, this.address.usual);
+  }
+
+  /** Back or Forward was pressed; where that is to another run, the page will say so. */
+  #return(chosen) {
+    this.arriving = Address.says("run") !== this.run;
+    if (this.arriving || this.run === null) return;
+    put(this.settings, chosen);
+    if (chosen.step === null) this.time.follow();
+    else if (chosen.step !== this.time.step) this.time.seek(chosen.step);
+    this.feed.wake(); // the axes may be others
+    this.#refresh();
+  }
+
+  /** Put what is chosen into the address, also of what Back is to lead past if it is `passing`. */
+  #write(passing = false) {
+    if (this.run) this.address.write({ ...said(this.settings), step: this.sought ?? this.time.step }, passing);
+  }
+
   /** Turn to another run, or to none. */
   #open(api, run) {
+    const arrived = this.run === undefined || this.arriving;
+    this.arriving = false;
     this.run = run;
     this.state = this.reported = null;
     if (run === null) this.about = null; // else most of it is likely to stay: nothing jumps
@@ -131,8 +159,10 @@ export class View {
     this.settings.open(run);
     this.history.clear();
     this.events = [];
+    this.sought = null;
     this.time.follow();
     this.time.offer([]);
+    if (arrived && run !== null) this.#takeUp(this.address.read());
     this.plane.show(null);
     this.pairs.clear();
     this.samples.clear();
@@ -182,6 +212,7 @@ export class View {
   #look(step, ms) {
     this.ms = ms;
     this.curves.stand(step);
+    if (this.time?.steps.length) this.#write(ms > 0);
     return this.feed?.look(step);
   }
 
@@ -189,7 +220,11 @@ export class View {
   async #offer() {
     const { run } = this;
     const kept = await stepsOf(this.feed.api, run);
-    if (kept && run === this.run) this.time.offer(kept.steps, kept.bytes);
+    if (!kept || run !== this.run) return;
+    this.time.offer(kept.steps, kept.bytes);
+    const { sought } = this;
+    this.sought = null;
+    if (sought !== null) this.address.quietly(() => this.time.seek(sought));
   }
 
   #picture(snapshot) {

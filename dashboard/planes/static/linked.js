@@ -1,11 +1,12 @@
 /** The latent plane of one run among several: what is selected in one is marked in all. */
 
+import { namesOf } from "../live/axes.js";
 import { Cloud } from "../live/cloud.js";
 import { drawAxes, drawCircles, drawDensity, drawNames, lanes } from "../live/codes.js";
 import { stepsOf } from "../live/decoder.js";
 import { Dots } from "../live/dots.js";
 import { Feed } from "../live/feed.js";
-import { coordinate, count, subscript } from "../live/format.js";
+import { coordinate, count } from "../live/format.js";
 import { Frame } from "../live/frame.js";
 import { SPLITS, place } from "../live/history.js";
 import { Lasso, nearest } from "./lasso.js";
@@ -31,8 +32,11 @@ const HINTS = {
 /** What stands for an image wherever it is encoded: its split and its index there. */
 export const keyOf = (split, index) => split * APART + index;
 
+export const splitOf = (key) => Math.floor(key / APART);
+export const indexOf = (key) => key % APART;
+
 /** A key as people read it: "1:17" for the held-out image number 17. */
-export const spell = (key) => `${Math.floor(key / APART)}:${key % APART}`;
+export const spell = (key) => `${splitOf(key)}:${indexOf(key)}`;
 
 export class LinkedPlane {
   /**
@@ -92,6 +96,23 @@ export class LinkedPlane {
   /** How far from the origin it would have to show, or 0. */
   get wantedReach() {
     return this.snapshot ? this.#frame.suitableReach(this.snapshot.points, this.shared.reach) : 0;
+  }
+
+  /** The codes as rows: run, id, step, split, index, class, names of the axes, coordinates. */
+  numbers() {
+    const { labels, splits, points, step } = this.snapshot ?? { splits: [] };
+    const [across, up = ""] = this.#names;
+    return Array.from(splits, (split, i) => [
+      this.run.name,
+      this.run.id,
+      step,
+      SPLITS[split],
+      this.indices[i],
+      this.classes[labels[i]] ?? "",
+      across,
+      up,
+      ...points.map((axis) => axis[i].toPrecision(6)),
+    ]);
   }
 
   /** Keys of the images of a class. */
@@ -208,7 +229,7 @@ export class LinkedPlane {
 
   get #names() {
     const axes = this.snapshot?.axes ?? [0, 1].slice(0, this.dimensions);
-    return axes === "pca" ? ["PC 1", "PC 2"] : axes.map((axis) => `z${subscript(axis + 1)}`);
+    return namesOf(axes);
   }
 
   /** Call `visit(i, x, y)` with the pixels of every code in view. */

@@ -1,10 +1,15 @@
 /** Latent planes side by side on the same axes; what is selected in one is marked in all. */
 
-import { count, subscript } from "../live/format.js";
+import { Address } from "../live/address.js";
+import { Axes, unitsOf } from "../live/axes.js";
+import { count } from "../live/format.js";
 import { Gallery } from "../live/gallery.js";
 import { SPLITS } from "../live/history.js";
 import { Legend, toggle } from "../live/legend.js";
+import { Beside } from "./beside.js";
+import { CHOICES } from "./choices.js";
 import { LinkedPlane, spell } from "./linked.js";
+import { offersOf, SaveMenu } from "../live/saving.js";
 import { Scrubber } from "../live/scrubber.js";
 import { write } from "../live/strip.js";
 import { Theme } from "../live/theme.js";
@@ -33,6 +38,7 @@ const SKELETON = `
     </span>
     <div class="legend" role="group" aria-label="Classes and splits"></div>
     <button type="button" class="tool reset" disabled>Show all</button>
+    <span class="saves"></span>
   </div>
   <div class="grid"></div>
   <div class="time"></div>
@@ -55,10 +61,13 @@ export class Planes {
     this.pointed = null; // { data, key }
     this.palette = [];
     this.hidden = [];
-    Object.assign(this, { mode: "lasso", axes: "pca", view: null, reach: EMPTY });
+    Object.assign(this, { mode: "lasso", axes: "pca", view: null, reach: EMPTY, sought: null });
     this.legend = new Legend(this.find(".legend"), (name) => this.#press(name));
-    this.selects = [...root.querySelectorAll(".axes select")];
+    this.axesChoice = new Axes(this.find(".axes"), (axes) => this.#choose(axes));
     this.time = new Scrubber(this.find(".time"), (step, ms) => this.#look(step, ms));
+    const name = () => ["latent-planes", this.time.shown].filter((part) => part !== null).join("-");
+    new SaveMenu(this.find(".saves"), "the planes", offersOf(this, this.theme, name), this.theme);
+    this.address = new Address(CHOICES, (chosen) => this.#takeUp(chosen));
     this.#listen();
   }
 
@@ -66,6 +75,8 @@ export class Planes {
   update({ api, runs, palette }) {
     this.palette = palette;
     this.theme.read();
+    this.first = runs[0]?.data;
+    if (!this.runs) this.#takeUp(this.address.read());
     const ids = new Set(runs.map(({ id }) => id));
     for (const [id, plane] of this.planes) {
       if (ids.has(id)) continue;
@@ -86,12 +97,58 @@ export class Planes {
     this.counted();
     this.#frameAll();
     this.#tell();
+    this.#write(true); // the page may have put another address in its place
   }
 
   close() {
+    this.address.close();
     for (const plane of this.planes.values()) plane.close();
     this.gallery?.close();
     this.time.close();
+  }
+
+  /** Be as the address says: at first, and after Back and Forward. */
+  #takeUp({ step, plane, view, hidden, select, of }) {
+    Object.assign(this, { hidden, view, axes: plane, sought: step });
+    this.selection = select ? { data: of ?? this.first, keys: new Set(select) } : null;
+    if (!this.runs) return;
+    if (step === null) this.time.follow();
+    else if (step !== this.time.step) this.time.seek(step);
+    this.sought = null;
+    this.introduced();
+    this.#turn(plane, view);
+    this.#tell();
+  }
+
+  /** Put what is chosen into the address, also of what Back is to lead past if it is `passing`. */
+  #write(passing = false) {
+    const { hidden, view, axes: plane, selection } = this;
+    const step = this.sought ?? this.time.step;
+    const of = selection && selection.data !== this.first ? selection.data : null;
+    this.address.write({ step, plane, view, hidden, select: selection && [...selection.keys], of }, passing);
+  }
+
+  // What can be saved.
+
+  /** All planes side by side; null where there are none. */
+  get figure() {
+    if (!this.runs?.length) return null;
+    const parts = this.runs.map(({ surface: { figure }, run: { glyph, name, objective, color } }) => ({
+      figure,
+      title: `${glyph} ${[name, objective].filter(Boolean).join("  ")}`,
+      color,
+    }));
+    return new Beside(parts, Math.min(ABREAST, parts.length), this.theme);
+  }
+
+  refresh() {
+    this.#refresh();
+  }
+
+  /** The codes of all runs, of each on its own axes. */
+  numbers() {
+    const rows = this.runs.flatMap((plane) => plane.numbers());
+    return [["run", "id", "step", "split", "index", "class", "across", "up", "x", "y"], ...rows];
   }
 
   // What the planes ask and tell.
@@ -116,7 +173,8 @@ export class Planes {
     ]);
     const colors = classes.map((_, i) => [`class:${i}`, this.palette[i % this.palette.length]]);
     this.legend.show(this.hidden, Object.fromEntries(colors));
-    this.#offerAxes(Math.max(0, ...(this.runs ?? []).map(({ dimensions }) => dimensions)));
+    this.axesChoice.offer(unitsOf(Math.max(0, ...(this.runs ?? []).map(({ dimensions }) => dimensions))));
+    this.axesChoice.show(this.axes);
   }
 
   /** A plane has learned of its steps. */
@@ -124,6 +182,10 @@ export class Planes {
     const steps = new Set(this.runs?.flatMap((plane) => plane.steps));
     const bytes = this.runs?.reduce((sum, plane) => sum + (plane.bytes ?? 0), 0);
     this.time.offer([...steps].sort((a, b) => a - b), bytes);
+    const { sought } = this;
+    if (sought === null || !this.runs?.every((plane) => plane.steps.length)) return;
+    this.sought = null;
+    this.address.quietly(() => this.time.seek(sought));
   }
 
   /** A plane has new codes. */
@@ -136,6 +198,7 @@ export class Planes {
     this.selection = keys.length ? { data: plane.run.data, keys: new Set(keys) } : null;
     this.#refresh();
     this.#tell();
+    this.#write();
   }
 
   hover(plane, key) {
@@ -148,10 +211,12 @@ export class Planes {
   zoom(view) {
     this.view = view;
     this.#refresh();
+    this.#write();
   }
 
   /** Show all runs as they were at a step. */
   #look(step, ms) {
+    if (this.sought === null) this.#write(ms > 0);
     return Promise.all((this.runs ?? []).map((plane) => plane.look(step, ms)));
   }
 
@@ -159,16 +224,11 @@ export class Planes {
     for (const button of this.root.querySelectorAll("[data-mode]")) {
       button.onclick = () => this.#set({ mode: button.dataset.mode });
     }
-    this.find(".pca").onclick = () => this.#turn("pca");
-    for (const select of this.selects) {
-      select.onchange = () => {
-        const other = this.selects.find((each) => each !== select);
-        if (other.value === select.value) other.value = (Number(select.value) + 1) % other.length;
-        this.#turn(this.selects.map(({ value }) => value).join());
-      };
-    }
     this.find(".reset").onclick = () => this.zoom(null);
-    this.find(".clear").onclick = () => this.#set({ selection: null });
+    this.find(".clear").onclick = () => {
+      this.#set({ selection: null });
+      this.#write();
+    };
     this.#set({});
   }
 
@@ -187,35 +247,27 @@ export class Planes {
       this.hidden = toggle(this.hidden, name);
       this.introduced();
       this.#refresh();
+      this.#write();
       return;
     }
     const first = this.runs.find(({ snapshot }) => snapshot);
     if (!first) return;
     const keys = first.ofClass(Number(name.slice("class:".length)));
-    const same = this.selection && String([...this.selection.keys]) === String(keys);
+    const selected = this.selection?.keys;
+    const same = selected?.size === keys.length && keys.every((key) => selected.has(key));
     this.select(first, same ? [] : keys);
   }
 
-  #offerAxes(dimensions) {
-    this.find(".axes").hidden = dimensions <= 2;
-    if (this.selects[0].length === dimensions) return;
-    for (const select of this.selects) {
-      const names = Array.from({ length: dimensions }, (_, i) => `z${subscript(i + 1)}`);
-      select.replaceChildren(...names.map((name, i) => new Option(name, i)));
-    }
-    this.#showAxes();
+  #choose(axes) {
+    this.#turn(axes);
+    this.#write();
   }
 
-  #turn(axes) {
-    Object.assign(this, { axes, view: null });
-    this.#showAxes();
+  #turn(axes, view = null) {
+    Object.assign(this, { axes, view });
+    this.axesChoice.show(this.axes);
+    this.#refresh();
     for (const { feed } of this.planes.values()) feed.wake();
-  }
-
-  #showAxes() {
-    this.find(".pca").setAttribute("aria-pressed", this.axes === "pca");
-    const shown = this.axes === "pca" ? ["0", "1"] : this.axes.split(",");
-    this.selects.forEach((select, i) => (select.value = shown[i]));
   }
 
   /** One reach for all planes: the widest that one of them needs. */
@@ -241,15 +293,18 @@ export class Planes {
   }
 
   #sentence(linked, keys, shown) {
-    const { places, snapshot, classes } = linked.find(({ places }) => places);
+    const holder = linked.find(({ places }) => places);
+    if (!holder) return linked.length ? "Loading …" : `None of these runs is of the data ${this.selection.data}.`;
+    const { places, snapshot, classes } = holder;
     const tally = new Map();
-    for (const key of keys) {
+    const found = keys.filter((key) => places.has(key));
+    for (const key of found) {
       const name = classes[snapshot.labels[places.get(key)]] ?? "no class";
       tally.set(name, (tally.get(name) ?? 0) + 1);
     }
     const parts = [...tally].sort((a, b) => b[1] - a[1]).map(([name, n]) => `${name} ×${count(n)}`);
     const { run } = linked[0];
-    const items = keys.length === 1 ? `1 ${oneOf(run)}` : `${count(keys.length)} ${nounOf(run)}`;
+    const items = found.length === 1 ? `1 ${oneOf(run)}` : `${count(found.length)} ${nounOf(run)}`;
     const rest = shown
       ? `Below: ${count(shown)} of them that the snapshots hold, and what each run makes of them.`
       : "The snapshots hold pictures of none of them.";

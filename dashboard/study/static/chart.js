@@ -37,6 +37,23 @@ export class Chart {
     this.surface.invalidate();
   }
 
+  /** Draw again. */
+  refresh() {
+    this.surface.invalidate();
+  }
+
+  /** Mean and standard deviation of each curve, a row for each place. */
+  numbers() {
+    const names = this.lines.map(({ name }) => name);
+    const of = (kind, name, i) => this.history.columns[kind].values[name]?.[i];
+    const rows = this.places.map((place, i) => [
+      place,
+      ...names.flatMap((name) => [of("mean", name, i), of("sd", name, i)]),
+      this.exact,
+    ]);
+    return [[this.axis.title, ...names.flatMap((name) => [name, `${name} sd`]), "exact"], ...rows];
+  }
+
   close() {
     this.surface.close();
   }
@@ -94,7 +111,7 @@ export class Chart {
     for (const reference of this.references) this.#drawReference(context, reference);
     context.restore();
     this.#drawNames(context);
-    context.canvas.dataset.range = [this.y.low, this.y.high].map((v) => v.toFixed(3)).join();
+    this.surface.canvas.dataset.range = [this.y.low, this.y.high].map((v) => v.toFixed(3)).join();
   }
 
   /**

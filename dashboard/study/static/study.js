@@ -4,6 +4,7 @@ import { Feed } from "../live/feed.js";
 import { count, number } from "../live/format.js";
 import { History } from "../live/history.js";
 import { toggle } from "../live/legend.js";
+import { offersOf, SaveMenu } from "../live/saving.js";
 import { write } from "../live/strip.js";
 import { Theme } from "../live/theme.js";
 import { Chart } from "./chart.js";
@@ -25,7 +26,7 @@ const SKELETON = `
   </div>
   <div class="halves">
     <section class="panel">
-      <header><h3></h3><span class="stamp" role="status"></span></header>
+      <header><h3></h3><span class="stamp" role="status"></span><span class="saves"></span></header>
       <div class="stage">
         <canvas role="img" aria-label="Estimates" tabindex="0"></canvas>
         <p class="hint" hidden></p>
@@ -51,6 +52,7 @@ export class Study {
       theme: this.theme,
       pointed: (place) => this.#read(place),
     });
+    new SaveMenu(find(".saves"), "the estimates", offersOf(this.chart, this.theme, () => this.run ?? "study"), this.theme);
     this.table = new Table(find("table"), (name) => {
       this.hidden = toggle(this.hidden, name);
       this.#refresh();

@@ -1,10 +1,11 @@
 /** Saving what is shown: a picture, the codes as numbers, films over training and along the rows. */
 
 import { count } from "../live/format.js";
-import { SaveMenu, offersOf } from "../live/saving.js";
+import { SaveMenu, offersOf, printed } from "../live/saving.js";
 
 const FILM = { width: 640, ratio: 1.5 }; // px of a film, and its pixels for one of them
 const TALLEST = 640;
+const MOST = 400; // pictures of a film, as the server takes them
 const RATES = { training: 5, rows: 6 }; // pictures a second
 
 export class Saves {
@@ -12,13 +13,15 @@ export class Saves {
     this.view = view;
     const { sheet, theme } = view;
     const film = (of, kind) => (told) => this.#film(of, kind, told);
-    new SaveMenu(element, "the images", {
-      ...offersOf(sheet.surface, theme, () => this.#name, () => this.#numbers()),
+    const panel = { surface: sheet.surface, refresh: () => sheet.refresh(), numbers: () => this.#numbers() };
+    const offers = {
+      ...offersOf(panel, theme, () => this.#name),
       "GIF over training": film("training", "gif"),
       "MP4 over training": film("training", "mp4"),
       "GIF along the rows": film("rows", "gif"),
       "MP4 along the rows": film("rows", "mp4"),
-    });
+    };
+    new SaveMenu(element, "the images", offers, theme);
   }
 
   get #name() {
@@ -56,15 +59,21 @@ export class Saves {
   /** The sheet at every step, and then as it was. */
   async #overTraining(told) {
     const { view } = this;
-    const { steps, step } = view.time;
+    const { step } = view.time;
+    const steps = some(view.time.steps, MOST);
     const pictures = [];
     view.time.pause();
-    for (const [i, at] of steps.entries()) {
-      told(`${i + 1} of ${count(steps.length)}`);
-      await view.show(at);
-      pictures.push(this.#picture(`step ${count(at)}`));
+    view.filming = true; // the address stays at what it was before
+    try {
+      for (const [i, at] of steps.entries()) {
+        told(`${i + 1} of ${count(steps.length)}`);
+        await view.show(at);
+        pictures.push(this.#picture(`step ${count(at)}`));
+      }
+    } finally {
+      await view.show(step);
+      view.filming = false;
     }
-    await view.show(step);
     return pictures;
   }
 
@@ -80,6 +89,13 @@ export class Saves {
   #picture(caption, column) {
     const { width, height } = this.view.sheet.surface;
     const scale = Math.min(1, FILM.width / width, TALLEST / height);
-    return this.view.sheet.picture(width, height, FILM.ratio * scale, caption, column);
+    const { sheet, theme } = this.view;
+    return printed(sheet, theme, () => sheet.picture(width, height, FILM.ratio * scale, caption, column));
   }
+}
+
+/** At most so many of the elements of an array, evenly, with its first and its last. */
+export function some(array, most) {
+  if (array.length <= most) return array;
+  return Array.from({ length: most }, (_, i) => array[Math.round((i * (array.length - 1)) / (most - 1))]);
 }

@@ -1,6 +1,7 @@
 /** A slider for each number of a code, those that carry most first. */
 
-import { coordinate, number, subscript } from "../live/format.js";
+import { unitName } from "../live/axes.js";
+import { coordinate, number } from "../live/format.js";
 import { write } from "../live/strip.js";
 
 const FARTHEST = 4; // that a slider reaches, unless a code lies beyond
@@ -41,7 +42,7 @@ export class Sliders {
 
   #row(dimension) {
     const line = document.createElement("label");
-    line.innerHTML = `<b>z${subscript(dimension + 1)}</b>
+    line.innerHTML = `<b>${unitName(dimension)}</b>
       <input type="range" min="${-FARTHEST}" max="${FARTHEST}" step="${STEP}"
         aria-label="z${dimension + 1}" data-dimension="${dimension}">
       <output></output><span class="rate" title="Rate of this dimension, nats"><i></i><em></em></span>`;

@@ -1,6 +1,8 @@
 /** Walks through the latent spaces of runs: manifold, dimensions, the way between two images. */
 
-import { coordinate, count, number, subscript } from "../live/format.js";
+import { Address, numbersOf, oneOf, PAIR, whole, WHOLE } from "../live/address.js";
+import { Axes, unitsOf } from "../live/axes.js";
+import { coordinate, count } from "../live/format.js";
 import { Fitting } from "../live/fitting.js";
 import { sheetOf } from "../live/gallery.js";
 import { placeHelp } from "../live/help.js";
@@ -8,23 +10,29 @@ import { Scrubber } from "../live/scrubber.js";
 import { write } from "../live/strip.js";
 import { Theme } from "../live/theme.js";
 import { nameItems } from "../live/words.js";
+import { Blocks } from "./blocks.js";
 import { Saves } from "./saves.js";
-import { along, changed, evenly, manifold, norm, spherical, straight } from "./paths.js";
+import { changed } from "./paths.js";
 import { Picker } from "./picker.js";
 import { Sheet } from "./sheet.js";
 import { MODES, SKELETON, help } from "./skeleton.js";
 import { Sliders } from "./sliders.js";
-import { Subject, together } from "./subject.js";
+import { Subject } from "./subject.js";
 
-const STOPS = evenly(-3, 3, 13); // σ, of a row for a dimension
-const WAY = evenly(0, 1, 11); // t, from one image to another
-const ROWS = 12; // at most
-const NAMES = { dimensions: 96, between: 150 }; // px for the names of rows
+const RETRY = 1500; // ms until the server is asked again, where it was busy
 const AGAIN = 2500; // ms between two looks at runs that train
 const PATIENCE = 400; // ms that images may take before it is said
-const SETTLED = 700; // ms after which the page hears what is shown
-const MINUS = /^-/;
 const STACKED = 760; // px of width up to which the style sheet stacks the parts
+
+/** What can be chosen, and how the address says it; `z` is a code set by hand. */
+const CHOICES = {
+  view: oneOf(Object.keys(MODES)),
+  step: WHOLE,
+  image: { usual: 0, read: (text) => (text === "origin" ? text : whole(text)) },
+  to: { ...WHOLE, usual: 1 },
+  axes: PAIR,
+  z: { ...numbersOf(), passing: true },
+};
 
 export class Traverse {
   constructor(root) {
@@ -39,31 +47,34 @@ export class Traverse {
     this.sheet = new Sheet(this.find(".stage"), this.theme, (row, i) => this.#take(row, i));
     this.picker = new Picker(this.find(".picker"), this.theme, (image) => this.#choose(image));
     this.sliders = new Sliders(this.find(".sliders"), (dimension, value) => this.#slide(dimension, value));
-    this.time = new Scrubber(this.find(".time"), (step) => this.#go(step));
+    this.time = new Scrubber(this.find(".time"), (step, ms) => this.#go(step, ms));
+    this.address = new Address(CHOICES, (chosen) => this.#return(chosen));
+    this.blocks = new Blocks(this);
     this.saves = new Saves(this.find(".saves"), this);
-    this.selects = [...root.querySelectorAll(".axes select")];
-    this.fitting = new Fitting(root, STACKED);
+    this.axesChoice = new Axes(this.find(".axes"), (plane) => this.#set({ axes: plane.split(",").map(Number) }));
+    this.fitting = new Fitting(root, STACKED, () => this.#resize());
     this.#listen();
     placeHelp(root);
   }
 
   /** Called for new data from Python and for a new theme. */
-  update({ api, runs, wish, quantiles }, report) {
+  update({ api, runs, quantiles }) {
     this.theme.read();
-    this.report = report;
     this.quantiles = quantiles;
     const key = JSON.stringify(runs.map(({ id, name, color }) => [id, name, color]));
-    if (key !== this.key) this.#open(api, runs, Object.fromEntries(wish));
+    if (key !== this.key) this.#open(api, runs);
     else this.subjects.forEach((subject, i) => (subject.run = runs[i]));
     this.key = key;
     this.fitting.fit();
     this.sheet.refresh();
     this.#draw();
+    if (this.taken) this.#tell(true); // the page may have put another address in its place
   }
 
   close() {
     clearInterval(this.looking);
-    clearTimeout(this.telling);
+    this.address.close();
+    clearTimeout(this.retrying);
     this.time.close();
     this.sheet.close();
     this.fitting.close();
@@ -81,14 +92,15 @@ export class Traverse {
 
   // What is chosen.
 
-  async #open(api, runs, wish) {
+  async #open(api, runs) {
     clearInterval(this.looking);
     const before = new Map(this.subjects.map((subject) => [subject.run.id, subject]));
     this.subjects = runs.map((run) => Object.assign(before.get(run.id) ?? new Subject(api, run), { run }));
-    if (!this.taken) this.#takeUp(wish);
+    const chosen = this.address.read();
+    if (!this.taken) this.#takeUp(chosen);
     this.#hintAt("Loading codes and decoders …");
     await this.#look();
-    if (wish.step && !this.taken) this.time.seek(Number(wish.step));
+    if (!this.taken && chosen.step !== null) this.address.quietly(() => this.time.seek(chosen.step));
     this.taken = true;
     this.looking = setInterval(() => {
       if (!document.hidden && this.subjects.some(({ run }) => run.active)) this.#look();
@@ -97,11 +109,16 @@ export class Traverse {
 
   /** Be as the address says. */
   #takeUp({ view, image, to, axes, z }) {
-    if (view in MODES) this.mode = view;
-    if (image) this.base = image === "origin" ? {} : { image: Number(image) };
-    if (to) this.to = Number(to);
-    if (axes) this.axes = axes.split(",").map(Number);
-    if (z) this.base.z = Float32Array.from(z.split(","), Number);
+    Object.assign(this, { mode: view, to, axes, base: image === "origin" ? {} : { image } });
+    if (z) this.base.z = Float32Array.from(z);
+  }
+
+  /** Back or Forward was pressed. */
+  #return(chosen) {
+    this.#takeUp(chosen);
+    if (chosen.step === null) this.time.follow();
+    else if (chosen.step !== this.time.step) this.time.seek(chosen.step);
+    this.#draw();
   }
 
   /** Look for steps that are new, and show the newest where that is followed. */
@@ -122,13 +139,13 @@ export class Traverse {
   }
 
   /** Show all runs as they were at a step. */
-  async #go(step) {
+  async #go(step, ms = 0) {
+    this.#tell(ms > 0);
     const known = await Promise.all(this.subjects.map((subject) => subject.go(step)));
     if (!this.ready.length) {
       this.#hintAt("Nothing to decode yet: a run leaves its decoder soon after it starts.");
     }
     if (known.some(Boolean)) await this.#draw();
-    this.#tell();
   }
 
   #choose(image) {
@@ -166,34 +183,27 @@ export class Traverse {
     for (const button of this.root.querySelectorAll("[data-end]")) {
       button.onclick = () => this.#set({ end: button.dataset.end });
     }
-    for (const select of this.selects) {
-      select.onchange = () => {
-        const other = this.selects.find((each) => each !== select);
-        if (other.value === select.value) other.value = (Number(select.value) + 1) % other.length;
-        this.#set({ axes: this.selects.map(({ value }) => Number(value)) });
-      };
-    }
   }
 
-  /** Let the page know what is shown, for the address. */
-  #tell() {
-    clearTimeout(this.telling);
-    this.telling = setTimeout(() => {
-      const { image, z } = this.base;
-      const wish = { view: this.mode, image: String(image ?? "origin"), to: String(this.to) };
-      if (this.time.step !== null) wish.step = String(this.time.step);
-      if (this.axes) wish.axes = this.axes.join();
-      if (z) wish.z = Array.from(z, (value) => Number(value.toFixed(3))).join();
-      if (this.time.playing === null) this.report("wish", wish);
-    }, SETTLED);
+  /** Put what is shown into the address, also of what Back is to lead past if it is `passing`. */
+  #tell(passing = false) {
+    if (!this.taken || this.filming) return;
+    const { mode: view, base: { image = "origin", z = null }, to, axes, time: { step } } = this;
+    this.address.write({ view, step, image, to, axes, z }, passing);
   }
 
   // What is shown.
+
+  #resize() {
+    if (this.extent !== this.blocks.extent) this.#draw();
+  }
 
   /** Paint what is chosen; a newer wish overtakes an older one. */
   async #draw() {
     const { first } = this;
     const asked = ++this.asked;
+    this.extent = this.blocks.extent;
+    clearTimeout(this.retrying);
     this.#showControls();
     if (!first) return;
     this.picker.offer(first, this.mode !== "between" || this.end === "from");
@@ -207,144 +217,18 @@ export class Traverse {
       if (late && asked === this.asked) this.#hintAt(`Drawing the images: ${Math.round(100 * share)} %`);
     };
     const waiting = setTimeout(() => told(0), PATIENCE + 1);
-    const blocks = await this.blocks(told);
+    const blocks = await this.blocks.make(told);
     clearTimeout(waiting);
     if (asked !== this.asked || this.closed) return;
     if (!blocks) {
-      this.#hintAt("The images cannot be decoded now; the server may be busy. Try again in a moment.");
+      this.#hintAt("The server is busy and decodes nothing now; it is asked again.");
+      this.retrying = setTimeout(() => this.#draw(), RETRY);
       return;
     }
     this.#hintAt("");
     this.sheet.show(blocks);
     await this.#showFaces();
     Object.assign(this.root.dataset, { mode: this.mode, step: first.step, image: this.base.image ?? "", drawn: asked });
-  }
-
-  /** What the sheet shows; null where images cannot be had. `told` hears of the share that is there. */
-  async blocks(told = () => {}) {
-    const make = { manifold: () => this.#manifolds(), dimensions: () => this.#rows(told), between: () => this.#ways() };
-    try {
-      return await make[this.mode]();
-    } catch (error) {
-      if (error instanceof Undecoded) return null;
-      throw error;
-    }
-  }
-
-  async #manifolds() {
-    const values = this.quantiles[this.ready.length > 1 ? 0 : 1];
-    return Promise.all(this.ready.map((subject) => this.#manifold(subject, values)));
-  }
-
-  async #manifold(subject, values) {
-    const axes = this.#axesOf(subject);
-    const grid = manifold(subject.codeOf(this.base), axes, values);
-    if (subject.plane) return this.#net(subject, grid, axes);
-    const images = await decoded(subject, grid.flat());
-    const names = axes.map((axis) => `z${subscript(axis + 1)}`);
-    const rows = grid.map((codes, r) => ({
-      subject,
-      codes,
-      tiles: part(images, r * values.length, values.length),
-      name: "",
-      says: (i) => axes.map((axis, k) => `${names[k]} = ${coordinate(codes[i][axis])}`).join("   "),
-    }));
-    const foot = names[1] ? `${names[0]} across, ${names[1]} up` : names[0];
-    return { title: this.#title(subject), color: subject.run.color, rows, foot: `${foot}, at quantiles of N(0, 1)` };
-  }
-
-  /** Where a grid of codes comes to lie among the data, where those are points. */
-  #net(subject, grid, axes) {
-    const { decoder, codes, run } = subject;
-    const names = axes.map((axis) => `z${subscript(axis + 1)}`).join(" and ");
-    return {
-      title: this.#title(subject),
-      color: run.color,
-      rows: [],
-      foot: `Lines of equal ${names} at quantiles of N(0, 1), as they are decoded among held-out points`,
-      net: {
-        net: grid.map((row) => row.map((z) => decoder.decode(z))),
-        span: decoder.span,
-        groups: [{ name: "", points: codes.points, color: this.theme.muted }],
-      },
-    };
-  }
-
-  async #rows(told) {
-    const each = Math.max(1, Math.floor(ROWS / this.ready.length));
-    const most = Math.max(...this.ready.map(({ dimensions }) => Math.min(dimensions, each)));
-    const several = this.ready.length > 1;
-    const rows = [];
-    for (let rank = 0; rank < most; rank++) {
-      for (const [i, subject] of this.ready.entries()) {
-        const dimension = subject.order[rank];
-        if (dimension === undefined) continue;
-        told((rank + i / this.ready.length) / most);
-        const codes = along(subject.codeOf(this.base), dimension, STOPS);
-        const name = `z${subscript(dimension + 1)}`;
-        rows.push({
-          subject,
-          codes,
-          tiles: await decoded(subject, codes),
-          name,
-          note: `${number(subject.codes.kl[dimension], 2)} nats`,
-          glyph: several && subject.run.glyph,
-          color: subject.run.color,
-          opens: several && i === 0,
-          says: (k) => `${name} = ${coordinate(STOPS[k])}`,
-        });
-      }
-    }
-    const heads = STOPS.map((value) => String(value).replace(MINUS, "−"));
-    const title = several ? "" : this.#title(this.first);
-    return [{ title, color: this.first.run.color, label: NAMES.dimensions, heads, rows, foot: this.#rest(most) }];
-  }
-
-  /** What the dimensions carry that are not shown. */
-  #rest(shown) {
-    const { order, codes, dimensions } = this.first;
-    const rest = dimensions - shown;
-    if (this.ready.length > 1 || rest <= 0) return "";
-    return `${rest === 1 ? "1 more dimension" : `${rest} more dimensions`}, at most ${number(codes.kl[order[shown]], 2)} nats each`;
-  }
-
-  async #ways() {
-    const several = this.ready.length > 1;
-    const rows = [];
-    for (const subject of this.ready) {
-      const [a, b] = [subject.codeOf(this.base), subject.codeOf({ image: this.to })];
-      for (const [name, way] of [["straight", straight], ["spherical", spherical]]) {
-        const codes = WAY.map((t) => way(a, b, t));
-        const images = await decoded(subject, codes);
-        const ends = [this.base.z ? null : this.base.image, this.to].map((image) =>
-          image == null || image >= subject.images ? null : subject.original(image));
-        const tiles = together([ends[0] ?? part(images, 0, 1), images, ends[1] ?? part(images, WAY.length - 1, 1)]);
-        rows.push({
-          subject,
-          codes: [null, ...codes, null],
-          tiles,
-          name,
-          note: several ? subject.run.name : "",
-          glyph: several && subject.run.glyph,
-          color: subject.run.color,
-          opens: several && name === "straight",
-          says: (i) => (codes[i - 1] ? `t = ${number(WAY[i - 1], 2)}   ‖z‖ = ${number(norm(codes[i - 1]))}` : "the original"),
-        });
-      }
-    }
-    const heads = ["x", ...WAY.map((t) => number(t, 2)), "x"];
-    return [{ title: several ? "" : this.#title(this.first), color: this.first.run.color, label: NAMES.between, heads, rows }];
-  }
-
-  #title({ run }) {
-    return `${run.glyph} ${run.name}${run.objective ? `  ${run.objective}` : ""}`;
-  }
-
-  /** The dimensions of a manifold: the chosen ones, else those of the highest rate. */
-  #axesOf({ dimensions, order }) {
-    if (dimensions <= 2) return Array.from({ length: dimensions }, (_, i) => i);
-    const fit = this.axes?.every((axis) => axis < dimensions);
-    return fit ? this.axes : order.slice(0, 2);
   }
 
   #showControls() {
@@ -355,19 +239,16 @@ export class Traverse {
     for (const button of this.root.querySelectorAll("[data-end]")) {
       button.setAttribute("aria-pressed", button.dataset.end === this.end);
     }
+    this.root.toggleAttribute("data-several", this.ready.length > 1);
+    this.root.dataset.mode = mode;
     this.#showRuns();
     this.find(".ends").hidden = mode !== "between";
     this.find(".around").hidden = mode === "between";
     if (this.helped !== mode) this.find("#traverse-help").innerHTML = help((this.helped = mode));
-    this.find(".axes").hidden = mode !== "manifold" || !(first?.dimensions > 2);
-    if (first) nameItems(this.root, first.run);
-    if (!first || first.dimensions <= 2) return;
-    for (const select of this.selects) {
-      if (select.length === first.dimensions) continue;
-      const names = Array.from({ length: first.dimensions }, (_, i) => `z${subscript(i + 1)}`);
-      select.replaceChildren(...names.map((name, i) => new Option(name, i)));
-    }
-    this.#axesOf(first).forEach((axis, i) => (this.selects[i].value = axis));
+    this.axesChoice.offer(unitsOf(mode === "manifold" && first ? first.dimensions : 0));
+    if (!first) return;
+    nameItems(this.root, first.run);
+    this.axesChoice.show(this.blocks.axesOf(first).join());
   }
 
   /** Which marker is whose, where rows of several runs stand together. */
@@ -405,21 +286,6 @@ export class Traverse {
     write(this.find(".hint"), text);
     this.find(".hint").hidden = !text;
   }
-}
-
-/** Images that neither the browser nor the server can decode now. */
-class Undecoded extends Error {}
-
-async function decoded(subject, codes) {
-  const images = await subject.paint(codes);
-  if (!images) throw new Undecoded();
-  return images;
-}
-
-/** Some images of several. */
-function part({ shape: [, ...size], data }, from, length) {
-  const each = size.reduce((product, n) => product * n, 1);
-  return { shape: [length, ...size], data: data.subarray(from * each, (from + length) * each) };
 }
 
 /** Paint a single image. */

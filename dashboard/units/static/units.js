@@ -1,7 +1,10 @@
 /** A histogram of how much each unit's mean says of the images, with a threshold to move. */
 
-import { number, subscript, tick } from "../live/format.js";
+import { Address } from "../live/address.js";
+import { unitName } from "../live/axes.js";
+import { number, tick } from "../live/format.js";
 import { drawSteps } from "../live/plots.js";
+import { offersOf, SaveMenu } from "../live/saving.js";
 import { LOG, Scale } from "../live/scale.js";
 import { write } from "../live/strip.js";
 import { Surface, line } from "../live/surface.js";
@@ -17,12 +20,23 @@ const TALLEST = 30; // px of a unit's box
 const GRIP = 0.026; // decades within which the threshold takes a marked value
 const LISTED = 40; // units whose values are told to screen readers
 
+/** What can be chosen, and how the address says it; null is the first of the marked thresholds. */
+const CHOICES = {
+  threshold: {
+    usual: null,
+    passing: true,
+    read: (text) => (Number(text) > 0 && Number.isFinite(Number(text)) ? Number(text) : null),
+    write: brief,
+  },
+};
+
 const SKELETON = `
   <section class="panel">
     <header>
       <h3>Var<sub>x</sub> E[z<sub>j</sub> | x] of each unit</h3>
       <output class="verdict" for="threshold"></output>
       <span class="stamp"></span>
+      <span class="saves"></span>
     </header>
     <div class="stage"><canvas role="img"></canvas></div>
     <div class="grip">
@@ -39,7 +53,13 @@ export class Units {
     const find = (selector) => root.querySelector(selector);
     [this.verdict, this.stamp, this.input] = [".verdict", ".stamp", "input"].map(find);
     this.surface = new Surface(find(".stage"), (...canvas) => this.#draw(...canvas));
-    this.input.oninput = () => this.#move();
+    const name = () => [Address.says("run") ?? "run", "units"].join("-");
+    new SaveMenu(find(".saves"), "the units", offersOf(this, this.theme, name), this.theme);
+    this.address = new Address(CHOICES, (chosen) => this.#takeUp(chosen));
+    this.input.oninput = () => {
+      this.#move();
+      this.#write();
+    };
   }
 
   /** Called for new data from Python and for a new theme. */
@@ -51,13 +71,37 @@ export class Units {
     this.root.style.setProperty("--height", `${data.height}px`);
     this.highest = Math.max(1, Math.ceil(Math.log10(Math.max(...data.values, 1))));
     Object.assign(this.input, { min: LOWEST, max: this.highest });
-    if (first) this.input.value = Math.log10(data.marks[0].value);
     write(this.stamp, data.stamp);
-    this.#move();
+    if (first) this.#takeUp(this.address.read());
+    else this.#move();
+    this.#write(); // the page may have put another address in its place
+  }
+
+  /** Draw again. */
+  refresh() {
+    this.surface.invalidate();
+  }
+
+  /** The variance of each unit. */
+  numbers() {
+    const { values } = this.data;
+    return [["unit", "variance of its mean", "active"], ...values.map((v, j) => [j + 1, v, Number(v >= this.threshold)])];
   }
 
   close() {
+    this.address.close();
     this.surface.close();
+  }
+
+  /** Be as the address says: at first, and after Back and Forward. */
+  #takeUp({ threshold }) {
+    this.input.value = Math.log10(threshold ?? this.data.marks[0].value);
+    this.#move();
+  }
+
+  #write() {
+    const { threshold } = this;
+    this.address.write({ threshold: threshold === this.data.marks[0].value ? null : threshold });
   }
 
   get threshold() {
@@ -73,7 +117,7 @@ export class Units {
     write(this.verdict, text);
     this.input.setAttribute("aria-valuetext", text);
     Object.assign(this.root.dataset, { active, units: values.length });
-    const listed = values.slice(0, LISTED).map((value, j) => `z${subscript(j + 1)} ${number(value)}`);
+    const listed = values.slice(0, LISTED).map((value, j) => `${unitName(j)} ${number(value)}`);
     this.surface.canvas.setAttribute("aria-label", `${text}. Variances: ${listed.join(", ")}`);
     this.surface.invalidate();
   }
@@ -125,7 +169,7 @@ export class Units {
         context.strokeRect(left + 0.5, top + 0.5, w - 1, Math.max(h - 1, 0));
         if (tall < 15) return;
         context.fillStyle = active ? "#fff" : this.theme.text;
-        context.fillText(`z${subscript(unit + 1)}`, left + w / 2, top + h / 2 + 0.5);
+        context.fillText(unitName(unit), left + w / 2, top + h / 2 + 0.5);
       });
     });
   }
@@ -148,4 +192,6 @@ export class Units {
 }
 
 /** A threshold with as many of two digits as it needs. */
-const brief = (value) => String(Number(value.toPrecision(2)));
+function brief(value) {
+  return String(Number(value.toPrecision(2)));
+}
