@@ -158,10 +158,8 @@ def look(action: Callable[..., Any], *args: Any) -> Any:
     """Do something that changes nothing; why it was refused is said by `say_refusal`."""
     try:
         return action(*args)
-    except ValidationError as error:
+    except (ValidationError, runs.RunError, OSError) as error:
         st.session_state["refused"] = worker.explain(error)
-    except (runs.RunError, OSError) as error:
-        st.session_state["refused"] = str(error)
     return None
 
 

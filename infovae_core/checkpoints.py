@@ -4,12 +4,13 @@
 once both are there, and older steps go after it. A kill at any moment leaves a whole checkpoint.
 """
 
+import io
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
 from torch import nn
 
 from infovae_core import training
@@ -32,9 +33,11 @@ def save(state: State, folder: Path) -> None:
         "optimizer": state.optimizer.state_dict(),
         "critic_optimizer": state.critic_optimizer and state.critic_optimizer.state_dict(),
     }
-    _replace(rest, lambda path: torch.save(record, path))
-    tensors = {name: w.contiguous() for name, w in _whole(state).state_dict().items()}
-    _replace(weights, lambda path: save_file(tensors, path))
+    # In memory first: where the disk is full, the writers of torch and safetensors do not say so.
+    with io.BytesIO() as data:
+        torch.save(record, data)
+        _replace(rest, data.getbuffer())
+    _replace(weights, to_bytes({k: w.contiguous() for k, w in _whole(state).state_dict().items()}))
     for old in folder.iterdir():
         if old not in (weights, rest):
             old.unlink()
@@ -82,9 +85,10 @@ def _files(folder: Path, step: int) -> tuple[Path, Path]:
     return folder / f"{step:08d}.safetensors", folder / f"{step:08d}.state.pt"
 
 
-def _replace(path: Path, write: Callable[[Path], None]) -> None:
+def _replace(path: Path, data: bytes | memoryview) -> None:
     partial = path.with_name(f".{path.name}")
-    write(partial)
-    with partial.open("rb") as file:
+    with partial.open("wb") as file:
+        file.write(data)
+        file.flush()
         os.fsync(file.fileno())
     partial.replace(path)

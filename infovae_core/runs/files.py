@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # what a disk without room says
+
 
 class Tail:
     """Follows a log of JSON lines; each `read` gives the lines that are new and complete.
@@ -67,6 +69,15 @@ def replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def overwrite(path: Path, data: bytes) -> None:
+    """Write over a small file where it lies, for which a full disk has room too.
+
+    A reader may meet with half of it. What was longer is filled up with spaces.
+    """
+    with path.open("r+b", buffering=0) as file:
+        file.write(data.ljust(os.fstat(file.fileno()).st_size))
 
 
 def last_of(log: Path, reach: int | None) -> list[dict[str, Any]]:
