@@ -36,7 +36,7 @@ def save(state: State, folder: Path) -> None:
     # In memory first: where the disk is full, the writers of torch and safetensors do not say so.
     with io.BytesIO() as data:
         torch.save(record, data)
-        _replace(rest, data.getbuffer())
+        _replace(rest, data.getvalue())
     _replace(weights, to_bytes({k: w.contiguous() for k, w in _whole(state).state_dict().items()}))
     for old in folder.iterdir():
         if old not in (weights, rest):
@@ -85,7 +85,7 @@ def _files(folder: Path, step: int) -> tuple[Path, Path]:
     return folder / f"{step:08d}.safetensors", folder / f"{step:08d}.state.pt"
 
 
-def _replace(path: Path, data: bytes | memoryview) -> None:
+def _replace(path: Path, data: bytes) -> None:
     partial = path.with_name(f".{path.name}")
     with partial.open("wb") as file:
         file.write(data)

@@ -63,6 +63,7 @@ class Recorder:
         if report.turned is not None:
             self._turn(report)
         rows = tuple(self._log(row, state) for row in report.rows)
+        self._check_step(state)
         if self.snapshots.due:
             with self.snapshots.turn():
                 self._snapshot(state)
@@ -156,6 +157,20 @@ class Recorder:
 
         self._check(state)  # and leave the last good one as it is
         checkpoints.save(state, self.run.path / "checkpoint")
+
+    def _check_step(self, state: State) -> None:
+        """Whether the step's values are finite, and its gradient.
+
+        The gradient of all that follows the codes passes the last parameter of the encoder. A GPU
+        would have to be waited for after each step: there rows and checkpoints tell.
+        """
+        last = [*state.model.encoder.parameters()][-1].detach()
+        if state.sums is None or last.device.type != "cpu":
+            return
+        if not math.isfinite(state.sums["total"]):
+            raise self._not_finite(k for k, value in state.sums.items() if not value.isfinite())
+        if not math.isfinite(last.sum()):
+            raise self._not_finite(["the gradient"])
 
     def _check(self, state: State) -> None:
         if not all(w.isfinite().all() for w in state.model.parameters()):
