@@ -75,11 +75,19 @@ class Session:
 
     def widget(self, key: str) -> str:
         """The id of the widget whose key ends so. Raises: LookupError where the page has none."""
+        return self._made(key).id
+
+    def shown(self, key: str) -> Any:
+        """What the server has put into a widget; None where it has left it to the browser."""
+        made = self._made(key)
+        return made.value if made.set_value else None
+
+    def _made(self, key: str) -> Any:
         for element in self.elements.values():
             made = getattr(element, element.WhichOneof("type"))
             id = getattr(made, "id", "")
             if isinstance(id, str) and re.search(rf"[-.]{re.escape(key)}$", id):
-                return id
+                return made
         raise LookupError(f"the page has no widget called {key}")
 
     @property

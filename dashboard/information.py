@@ -168,10 +168,12 @@ def unit_variances(run: Run, draws: int | None = None) -> tuple[int, tuple[float
     """The step of a run's newest snapshot, and Var_x E[z_j|x] of its held-out codes by unit j.
 
     With `draws` the mean of as many draws stands for E[z_j|x], as it must not. None where there is
-    no snapshot.
+    no snapshot that can be read.
     """
-    steps = run.snapshot_steps()
-    return (steps[-1], _variances(run, steps[-1], draws)) if steps else None
+    with suppress(RunError):
+        if steps := run.snapshot_steps():
+            return steps[-1], _variances(run, steps[-1], draws)
+    return None
 
 
 @functools.lru_cache(maxsize=64)
@@ -180,6 +182,10 @@ def _variances(run: Run, step: int, draws: int | None) -> tuple[float, ...]:
     held_out = arrays["split"] == 1
     mean = arrays["mean"][held_out].astype(np.float64)
     if draws is not None:
+        if "std" not in arrays:
+            raise RunError(
+                f"a snapshot must hold std for draws, got one of an older version, {run.id}"
+            )
         noise = np.random.default_rng(0).standard_normal(mean.shape)
         mean += arrays["std"][held_out] * noise / math.sqrt(draws)
     return tuple(mean.var(0).tolist())

@@ -414,7 +414,7 @@ def _stored(run: runs.Run, stamps: tuple) -> Summary:
         label=run.label,
         state=str(status["state"]),
         status=status,
-        objective=_section(_section(status, "knobs") or config, "objective"),
+        objective=_named(_section(_section(status, "knobs") or config, "objective")),
         data=catalogue.called(_section(config, "data")),
         latent_dim=_section(config, "model").get("latent_dim"),
         problem=problem,
@@ -442,6 +442,11 @@ def _last_test(run: runs.Run, stamp: object) -> Mapping[str, float | None]:
 def _section(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     section = record.get(name)
     return section if isinstance(section, dict) else {}
+
+
+def _named(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A record whose name can be looked up, whatever it is."""
+    return record if isinstance(record.get("name", ""), str) else {}
 
 
 def _stamp(run: runs.Run, name: str) -> tuple[int, ...] | None:

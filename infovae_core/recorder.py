@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from infovae_core import knobs
-from infovae_core.runs import Run
+from infovae_core.runs import Run, RunError
 
 if TYPE_CHECKING:
     from infovae_core.config import RunConfig
@@ -51,7 +51,9 @@ class Recorder:
         for problem in problems:
             run.event("warning", 0, text=f"{problem}; it is not turned again")
         self.drawn, self.before = newest_snapshot(run)
-        self.pictured = run.pictures is not None
+        self.pictured = False
+        with suppress(RunError):  # what cannot be read is written again
+            self.pictured = run.pictures is not None
         # As often as a change would show: at once, and later less and less.
         self.snapshots = Cadence(0.4, growth=1 / 150, at_once=True)
         self.checkpoints = Cadence(10.0)

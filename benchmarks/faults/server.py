@@ -79,7 +79,7 @@ class Trained:
 
 def servers(root: Path, right: Reference, times: int, chance: random.Random) -> Row:
     """SIGKILL of the web server, from its start on, while somebody watches and presses Train."""
-    trained, seen = Trained(root, right), 0
+    trained, seen = Trained(root, right), ("", 0)
     with free_port() as port:
         address = f"http://localhost:{port}"
         for _ in range(times):
@@ -97,14 +97,14 @@ def servers(root: Path, right: Reference, times: int, chance: random.Random) -> 
     return Row("SIGKILL of the web server", times, trained.finished, trained.lost)
 
 
-def watched(address: str, trained: Trained, seen: int) -> int:
-    """How many rows a viewer is shown of the run, who has been shown `seen` before."""
+def watched(address: str, trained: Trained, seen: tuple[str, int]) -> tuple[str, int]:
+    """The run's id, and how many rows of it a viewer is shown, who has been shown `seen`."""
     run = trained.run
     with urllib.request.urlopen(f"{address}/api/runs/{run.id}/live", timeout=5) as answer:
         news = json.load(answer)
-    if news["next"] < min(seen, len(run.rows())):
+    if run.id == seen[0] and news["next"] < seen[1]:
         trained.lost["rows in view"] += 1
-    return news["next"]
+    return run.id, news["next"]
 
 
 async def press(address: str, seconds: float) -> None:

@@ -43,7 +43,7 @@ class Directory:
         """The JSON object in a file, empty where there is none that can be read."""
         try:
             record = json.loads((self.path / name).read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         return record if isinstance(record, dict) else {}
 
