@@ -23,17 +23,17 @@ import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 
 from benchmarks.browser import dashboard
-from benchmarks.live import crowd
+from benchmarks.live import viewers
 from benchmarks.machine import machine
 from benchmarks.sessions import Session
 from infovae_core import runs, worker
 from infovae_core.config import RunConfig
 
 PAGES = ("runs", "compare", "latent", "traverse", "information")
+ARRIVE = 20.0  # seconds in which all of them come
 LOOK = 5.0  # seconds between two looks at the memory
 LIVE = RunConfig(label="live", training={"epochs": 10**6, "device": "cpu"})
 
@@ -51,6 +51,7 @@ class Seen:
 
 async def view(address: str, run: str, until: float, seen: Seen, chance: random.Random) -> None:
     """Open the live run, and look around now and then."""
+    await asyncio.sleep(chance.uniform(0, ARRIVE))
     session = await Session.open(address)
     session.query = f"run={run}"
     await session.run()
@@ -68,6 +69,7 @@ async def learn(
     address: str, root: Path, who: int, until: float, seen: Seen, chance: random.Random
 ) -> None:
     """Start runs of one's own, each with its seed and its label."""
+    await asyncio.sleep(chance.uniform(0, ARRIVE))
     session, count = await Session.open(address), 0
     await session.run()
     while time.monotonic() < until:
@@ -99,25 +101,27 @@ async def measure(server: int, root: Path, until: float, seen: Seen) -> None:
 
 async def lesson(
     address: str, root: Path, live: str, args: argparse.Namespace, server: int
-) -> tuple[Seen, list]:
+) -> Seen:
     """All of them at once, for so many minutes."""
     seen, chance = Seen(), random.Random(args.seed)
     until = time.monotonic() + 60 * args.minutes
-    pulls = crowd(address, live, args.viewers, 60 * args.minutes)
     people = [learn(address, root, i, until, seen, chance) for i in range(args.people)]
     views = [view(address, live, until, seen, chance) for _ in range(args.viewers)]
-    pulled, *_ = await asyncio.gather(pulls, measure(server, root, until, seen), *people, *views)
-    return seen, pulled
+    await asyncio.gather(measure(server, root, until, seen), *people, *views)
+    return seen
 
 
 def out_of_turn(root: Path, seen: Seen) -> int:
-    """Runs that began before one that was asked for earlier."""
-    started = {}
+    """Runs that began before one that was asked for at least a second earlier."""
+    times = []
     for id in seen.begun:
-        events = runs.find(root, id).events()
-        started[id] = next((e["time"] for e in events if e["event"] == "started"), None)
-    times = [t for id in seen.begun if (t := started[id]) is not None]
-    return sum(later < earlier for earlier, later in pairwise(times))
+        run = runs.find(root, id)
+        started = next((e["time"] for e in run.events() if e["event"] == "started"), None)
+        if started is not None:
+            times.append((run.status["created"], started))
+    return sum(
+        any(asked + 1 < later and start > began for asked, start in times) for later, began in times
+    )
 
 
 def memory_of(pid: int) -> float:
@@ -185,7 +189,9 @@ def main() -> int:
             [server] = [p for p, said in processes().items() if f"--server.port={port}" in said]
             live = runs.create(root, LIVE)
             worker.launch(live)
-            seen, pulled = asyncio.run(lesson(address, root, live.id, args, server))
+            with viewers(address, live.id, args.viewers, 60 * args.minutes) as pulls:
+                seen = asyncio.run(lesson(address, root, live.id, args, server))
+                pulled = pulls.get()
             state = live.state
             for run in runs.list_runs(root):
                 run.request("stop")
