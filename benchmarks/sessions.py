@@ -30,7 +30,9 @@ class Session:
     async def open(cls, address: str) -> Session:
         """Connect; the page runs with the first `run`."""
         url = f"ws{address.removeprefix('http')}/_stcore/stream"
-        return cls(await connect(url, subprotocols=["streamlit"], max_size=None, max_queue=None))
+        return cls(
+            await connect(url, subprotocols=["streamlit"], max_size=None, ping_interval=None)
+        )
 
     async def run(self, page: str = "", press: str = "", **values: Any) -> None:
         """Have the page run with these values of widgets and a button pressed, said by their keys.
