@@ -186,7 +186,8 @@ def main() -> int:
         os.environ["INFOVAE_RUNS"] = folder
         with dashboard(root) as address:
             port = address.rpartition(":")[2]
-            [server] = [p for p, said in processes().items() if f"--server.port={port}" in said]
+            # The first: what it starts is called like it for an instant.
+            server = min(p for p, said in processes().items() if f"--server.port={port}" in said)
             live = runs.create(root, LIVE)
             worker.launch(live)
             with viewers(address, live.id, args.viewers, 60 * args.minutes) as pulls:

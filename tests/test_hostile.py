@@ -15,7 +15,7 @@ import torch
 from pydantic import ValidationError
 
 from dashboard import comparison, evaluations, feed, information, scores, state, words
-from infovae_core import checkpoints, data, export, knobs, recorder, report, runs, worker
+from infovae_core import checkpoints, data, dispatch, export, knobs, recorder, report, runs, worker
 from infovae_core.config import RunConfig
 from infovae_core.runs import Run, RunError
 from tests.asking import get
@@ -70,6 +70,7 @@ def sound(tmp_path_factory):
 def root(tmp_path, monkeypatch):
     monkeypatch.setenv("INFOVAE_RUNS", str(tmp_path))
     monkeypatch.setattr(feed, "FRESH", 0)
+    monkeypatch.setattr(worker, "launch", dispatch.enqueue)  # a page that is looked at begins one
     torch.set_default_dtype(torch.float32)
     return tmp_path
 
