@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dashboard import access
 from dashboard.answers import FOREVER, answering, aside, posted, reply, unknown, whole
 from dashboard.assets import MEDIA, assets_version, module, packed
 from dashboard.decoding import SERVICE, WAITING
@@ -42,7 +43,8 @@ def live(request: Request) -> Response:
 def study(request: Request) -> Response:
     """GET /api/studies/{id}/live?rows=N&events=M: the same of a study, which is so looked at."""
     feed = feed_of(request.path_params["id"], archive.folder(runs.default_root()))
-    archive.watch(feed.run)
+    if not access.viewer():
+        archive.watch(feed.run)
     return news_of(feed, request)
 
 

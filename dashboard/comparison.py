@@ -12,7 +12,7 @@ import numpy as np
 from dashboard import palette, state, words
 from dashboard.packing import project
 from infovae_core.metrics import METRICS
-from infovae_core.runs import Run
+from infovae_core.runs import Run, RunError
 
 BETWEEN = " · "  # parts of a label
 CLOCKS = {"step": "step", "epoch": "epoch", "seconds": "seconds of training"}
@@ -282,7 +282,10 @@ def clouds(compared: Iterable[Entry]) -> list[Cloud]:
         steps = entry.run.snapshot_steps()
         if not steps:
             continue
-        arrays = entry.run.snapshot(steps[-1])
+        try:
+            arrays = entry.run.snapshot(steps[-1])
+        except RunError:  # one that cannot be read; the other runs are drawn
+            continue
         axes, points = project(arrays["mean"], arrays.get("plane"), "pca")
         names = ("PC 1", "PC 2") if axes == "pca" else ("z₁", "z₂" if len(axes) > 1 else "class")
         label = arrays["label"]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from dashboard import state, words
+from dashboard import access, state, words
 from dashboard.comparison import Entry
 from infovae_core import runs, worker
 from infovae_core.metrics import METRICS
@@ -89,7 +89,8 @@ def progress(compared: Sequence[Entry]) -> bool:
         for cell, bar in zip(st.columns(ABREAST), found[start : start + ABREAST], strict=False):
             said = words.plain(f"{bar.title} · {bar.said}")
             cell.progress(min(max(bar.share, 0.0), 1.0), f":small[{said}]")
-    if evaluated := [entry.run for entry in compared if entry.run.evaluating is not None]:
+    evaluated = [entry.run for entry in compared if entry.run.evaluating is not None]
+    if evaluated and not access.viewer():
         ending = all(run.requested("cancel") for run in evaluated)
         st.button(
             "Cancelling" if ending else "Cancel the evaluation",

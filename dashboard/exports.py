@@ -14,7 +14,7 @@ import numpy as np
 import streamlit as st
 from pydantic import ValidationError
 
-from dashboard import state, words
+from dashboard import access, state, words
 from dashboard.decoding import SERVICE
 from dashboard.limits import Busy, Gate
 from infovae_core import dispatch, export, knobs, recipes, report
@@ -48,7 +48,8 @@ def menu(run: Run) -> None:
             f"{run.id}.safetensors",
             help="Read again before you get it: every weight is the checkpoint's, bit for bit.",
         )
-        _offer_onnx(run, step)
+        if not access.viewer():  # it takes a process
+            _offer_onnx(run, step)
 
 
 def _save(label: str, content: object, name: str, help: str | None = None) -> None:

@@ -22,6 +22,7 @@ from dashboard.limits import Cache
 from dashboard.packing import compact, pack, pack_codes, pack_decoder, shorten
 from infovae_core import runs
 from infovae_core.runs import Run, RunError, Tail
+from infovae_core.runs.records import event_of, row_of
 
 FRESH = 0.05  # seconds for which what was read of a run is shown without looking again
 FEEDS = 32  # runs whose logs are kept parsed,
@@ -51,8 +52,8 @@ class Feed:
     def _begin(self, created: float | None) -> None:
         """Read the logs from their start, as of a run created then."""
         self._created = created
-        self._metrics = Tail(self.run.path / "metrics.jsonl")
-        self._journal = Tail(self.run.path / "events.jsonl")
+        self._metrics = Tail(self.run.path / "metrics.jsonl", row_of)
+        self._journal = Tail(self.run.path / "events.jsonl", event_of)
         self._rows: list[str] = []  # each as the JSON that travels
         self._events: list[str] = []
         self._about: Any = None

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import functools
 import math
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from dashboard import palette
+from dashboard import access, palette
 from dashboard.words import number
 from infovae_core import archive, runs, worker
-from infovae_core.runs import ACTIVE, Run
+from infovae_core.runs import ACTIVE, Run, RunError
 from infovae_core.studies import BoundStudy, PointStudy, Study
 
 ESTIMATORS = {  # label, its short form, and what goes wrong with it
@@ -63,9 +64,13 @@ def ask(study: Study) -> Run:
 
     Whoever else looks at that one finds it stopped, and asks for it again.
 
-    Raises: RunError where it cannot be had.
+    Raises: RunError where it cannot be had, or where viewers would have to start it.
     """
     root = runs.default_root()
+    if access.viewer():
+        with suppress(RunError):
+            return runs.find(archive.folder(root), study.id)
+        raise RunError(f"{access.REASON}, and nobody has asked for this study yet; choose another")
     run, left = archive.obtain(root, study), st.session_state.get("study")
     st.session_state["study"] = run.id
     if left not in (None, run.id):
@@ -163,10 +168,12 @@ def unit_variances(run: Run, draws: int | None = None) -> tuple[int, tuple[float
     """The step of a run's newest snapshot, and Var_x E[z_j|x] of its held-out codes by unit j.
 
     With `draws` the mean of as many draws stands for E[z_j|x], as it must not. None where there is
-    no snapshot.
+    no snapshot that can be read.
     """
-    steps = run.snapshot_steps()
-    return (steps[-1], _variances(run, steps[-1], draws)) if steps else None
+    with suppress(RunError):
+        if steps := run.snapshot_steps():
+            return steps[-1], _variances(run, steps[-1], draws)
+    return None
 
 
 @functools.lru_cache(maxsize=64)
@@ -175,6 +182,10 @@ def _variances(run: Run, step: int, draws: int | None) -> tuple[float, ...]:
     held_out = arrays["split"] == 1
     mean = arrays["mean"][held_out].astype(np.float64)
     if draws is not None:
+        if "std" not in arrays:
+            raise RunError(
+                f"a snapshot must hold std for draws, got one of an older version, {run.id}"
+            )
         noise = np.random.default_rng(0).standard_normal(mean.shape)
         mean += arrays["std"][held_out] * noise / math.sqrt(draws)
     return tuple(mean.var(0).tolist())

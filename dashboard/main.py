@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import forms, live, present, state  # noqa: F401  # what pages need, before the freeze
+from dashboard import access, forms, live, present, state  # noqa: F401  # what pages need, before the freeze
 from infovae_core import worker  # noqa: F401
 
 HERE = Path(__file__).parent
@@ -27,16 +27,20 @@ page = st.navigation(
     [
         st.Page(
             state.TRAIN,
-            title="Train",
+            title="Watch" if access.viewer() else "Train",
             icon=":material/model_training:",
             default=True,
-            help="Choose settings, train a model and watch it learn.",
+            help="Watch a model learn."
+            if access.viewer()
+            else "Choose settings, train a model and watch it learn.",
         ),
         st.Page(
             state.RUNS,
             title="Runs",
             icon=":material/list:",
-            help="Every run: open, rename, resume, repeat or delete it.",
+            help="Every run."
+            if access.viewer()
+            else "Every run: open, rename, resume, repeat or delete it.",
         ),
         st.Page(
             state.COMPARE,

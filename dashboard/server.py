@@ -11,6 +11,7 @@ from typing import Any
 
 import anyio
 
+from dashboard import access
 from dashboard.decoding import SERVICE
 from infovae_core import runs, worker
 
@@ -22,10 +23,14 @@ logger = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def lifespan(app: Any) -> AsyncIterator[None]:
-    """For as long as the server lives, keep a worker: queued runs start after a restart, too."""
+    """For as long as the server lives, keep a worker: queued runs start after a restart, too.
+
+    Not where it only shows.
+    """
     answer_at_once()
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(keep_worker)
+        if not access.viewer():
+            tasks.start_soon(keep_worker)
         yield
         tasks.cancel_scope.cancel()
     SERVICE.stop()

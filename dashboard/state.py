@@ -16,7 +16,7 @@ import streamlit as st
 from pydantic import ValidationError
 from streamlit.errors import StreamlitAPIException
 
-from dashboard import forms, palette, words
+from dashboard import access, forms, palette, words
 from infovae_core import catalogue, knobs, runs, worker
 from infovae_core.config import RATES, Knobs, RunConfig
 from infovae_core.objectives import Objective
@@ -127,6 +127,13 @@ def _put(name: str, text: str) -> None:
             st.query_params.pop(name, None)
 
 
+def to_watch(root: Path) -> runs.Run | None:
+    """The run that trains, else the newest one that can be read, if there is any."""
+    lines = [line for line in summaries(root) if not line.problem]
+    lines.sort(key=lambda line: line.state != "running")
+    return lines[0].run if lines else None
+
+
 def find(root: Path, id: str) -> runs.Run | None:
     """The run of that id, or None."""
     with suppress(runs.RunError):
@@ -135,13 +142,24 @@ def find(root: Path, id: str) -> runs.Run | None:
 
 
 def attempt(action: Callable[..., Any], *args: Any) -> Any:
-    """Do what a button asks for; why it was refused is said by `say_refusal`."""
+    """Do what a button asks for, where that is not for viewers to do; see `look`.
+
+    All by which a page changes anything passes here.
+    """
+
+    def allowed() -> Any:
+        access.check()
+        return action(*args)
+
+    return look(allowed)
+
+
+def look(action: Callable[..., Any], *args: Any) -> Any:
+    """Do something that changes nothing; why it was refused is said by `say_refusal`."""
     try:
         return action(*args)
-    except ValidationError as error:
+    except (ValidationError, runs.RunError, OSError) as error:
         st.session_state["refused"] = worker.explain(error)
-    except (runs.RunError, OSError) as error:
-        st.session_state["refused"] = str(error)
     return None
 
 
@@ -396,7 +414,7 @@ def _stored(run: runs.Run, stamps: tuple) -> Summary:
         label=run.label,
         state=str(status["state"]),
         status=status,
-        objective=_section(_section(status, "knobs") or config, "objective"),
+        objective=_named(_section(_section(status, "knobs") or config, "objective")),
         data=catalogue.called(_section(config, "data")),
         latent_dim=_section(config, "model").get("latent_dim"),
         problem=problem,
@@ -424,6 +442,11 @@ def _last_test(run: runs.Run, stamp: object) -> Mapping[str, float | None]:
 def _section(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     section = record.get(name)
     return section if isinstance(section, dict) else {}
+
+
+def _named(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A record whose name can be looked up, whatever it is."""
+    return record if isinstance(record.get("name", ""), str) else {}
 
 
 def _stamp(run: runs.Run, name: str) -> tuple[int, ...] | None:

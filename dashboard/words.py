@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from infovae_core.objectives import OBJECTIVES
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$&^=])")
-_WIRED = re.compile(r"[\\`\[\]<>!$]")  # what pictures, links, code and formulas need
+_WIRED = re.compile(r"[\\`*\[\]<>!$]")  # what pictures, links, code, stress and formulas need
 _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 

@@ -4,18 +4,20 @@
 once both are there, and older steps go after it. A kill at any moment leaves a whole checkpoint.
 """
 
+import io
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
 from torch import nn
 
-from infovae_core import training
+from infovae_core import fits, training
 from infovae_core.config import RunConfig
 from infovae_core.data import Dataset
 from infovae_core.randomness import seed_of
+from infovae_core.runs import RunError
 from infovae_core.training import State
 
 
@@ -32,9 +34,11 @@ def save(state: State, folder: Path) -> None:
         "optimizer": state.optimizer.state_dict(),
         "critic_optimizer": state.critic_optimizer and state.critic_optimizer.state_dict(),
     }
-    _replace(rest, lambda path: torch.save(record, path))
-    tensors = {name: w.contiguous() for name, w in _whole(state).state_dict().items()}
-    _replace(weights, lambda path: save_file(tensors, path))
+    # In memory first: where the disk is full, the writers of torch and safetensors do not say so.
+    with io.BytesIO() as data:
+        torch.save(record, data)
+        _replace(rest, data.getvalue())
+    _replace(weights, to_bytes({k: w.contiguous() for k, w in _whole(state).state_dict().items()}))
     for old in folder.iterdir():
         if old not in (weights, rest):
             old.unlink()
@@ -50,11 +54,25 @@ def load(config: RunConfig, data: Dataset, folder: Path) -> State | None:
     """The newest checkpoint as a state on the device of `data`, or None where there is none.
 
     On another kind of device than it was saved on, the run goes on with fresh noise.
+
+    Raises: RunError where it cannot be read.
     """
     step = latest(folder)
     if step is None:
         return None
-    weights, rest = _files(folder, step)
+    try:
+        return _loaded(config, data, *_files(folder, step))
+    except fits.Misfit:
+        raise
+    except Exception as error:  # torch has one for each way in which a file is broken
+        got = " ".join(str(error).split())[:200]
+        raise RunError(
+            f"the checkpoint of step {step} must be whole and of this run, got "
+            f"{type(error).__name__}: {got}; remove {folder} to train from the start"
+        ) from error
+
+
+def _loaded(config: RunConfig, data: Dataset, weights: Path, rest: Path) -> State:
     state = training.init(config, data)
     _whole(state).load_state_dict(load_file(weights))
     record = torch.load(rest, map_location="cpu", weights_only=True)
@@ -66,7 +84,7 @@ def load(config: RunConfig, data: Dataset, folder: Path) -> State | None:
     if record["device"] == state.generator.device.type:
         state.generator.set_state(record["generator"])
     else:
-        state.generator.manual_seed(seed_of(config.training.seed, f"noise from step {step}"))
+        state.generator.manual_seed(seed_of(config.training.seed, f"noise from step {state.step}"))
     state.optimizer.load_state_dict(record["optimizer"])
     if state.critic_optimizer is not None:
         state.critic_optimizer.load_state_dict(record["critic_optimizer"])
@@ -82,9 +100,10 @@ def _files(folder: Path, step: int) -> tuple[Path, Path]:
     return folder / f"{step:08d}.safetensors", folder / f"{step:08d}.state.pt"
 
 
-def _replace(path: Path, write: Callable[[Path], None]) -> None:
+def _replace(path: Path, data: bytes) -> None:
     partial = path.with_name(f".{path.name}")
-    write(partial)
-    with partial.open("rb") as file:
+    with partial.open("wb") as file:
+        file.write(data)
+        file.flush()
         os.fsync(file.fileno())
     partial.replace(path)

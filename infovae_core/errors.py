@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import re
+
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from infovae_core.objectives import OBJECTIVES
+from infovae_core.runs.files import FULL
+
+LOCKED = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 
 
 def explain(error: Exception) -> str:
@@ -13,6 +19,16 @@ def explain(error: Exception) -> str:
     if isinstance(error, ValidationError):
         return explain_setting(error.errors()[0])
     text = " ".join(str(error).split())
+    if isinstance(error, OSError) and error.errno in FULL:
+        return (
+            f"the disk must have room for what is written, got {error.strerror}{_where(error)}; "
+            "free some, then resume: what was written before is kept"
+        )
+    if isinstance(error, OSError) and error.errno in LOCKED:
+        return (
+            f"the folder must be writable, got {error.strerror}{_where(error)}; change its "
+            "rights, or choose another folder"
+        )
     if isinstance(error, RuntimeError) and "out of memory" in text:
         first, *_ = str(error).splitlines()  # the rest is advice for programmers
         got = ". ".join(first.split(". ")[:2]).rstrip(".")
@@ -20,8 +36,21 @@ def explain(error: Exception) -> str:
             f"the model must fit the device's memory, got {got}; "
             "lower batch_size or widths, or set training.device to cpu"
         )
+    if isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and "DefaultCPUAllocator" in text
+    ):
+        asked = re.search(r"allocate (\d+) bytes", text)
+        got = f"{int(asked[1]) / 2**30:.3g} GiB more than there is" if asked else text or "too much"
+        return (
+            f"the model and its data must fit this machine's memory, got {got}; "
+            "lower batch_size, widths or data.limit"
+        )
     known = isinstance(error, ValueError | ArithmeticError)
     return text if known and text else f"{type(error).__name__}: {text}"
+
+
+def _where(error: OSError) -> str:
+    return f" at {error.filename}" if error.filename else ""
 
 
 def explain_setting(error: ErrorDetails) -> str:

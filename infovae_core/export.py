@@ -57,8 +57,8 @@ def about(run: Run) -> dict:
 
     Raises: RunError where it never did.
     """
-    said = next((event["about"] for event in run.events() if event.get("about")), None)
-    if said is None:
+    said = next((event["about"] for event in run.events() if event.get("about")), {})
+    if not said.keys() >= {"image_shape", "classes"}:
         raise RunError(f"a run must have started to be exported, got {run.id}; start it")
     return said
 
@@ -66,12 +66,18 @@ def about(run: Run) -> dict:
 def safetensors(run: Run) -> bytes:
     """The model as the bytes of a safetensors file, which were read again; needs no torch.
 
-    Raises: RunError where it was never trained.
+    Raises: RunError where it was never trained, or its checkpoint cannot be read.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import load, load_file, save
 
     path, said = checkpoint(run), about(run)
-    weights = _of_model(load_file(path))
+    try:
+        weights = _of_model(load_file(path))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise RunError(
+            f"the checkpoint of run {run.id} must be whole, got {error}; train the run on"
+        ) from error
     metadata = {
         "format": "pt",
         "run": run.id,

@@ -10,6 +10,7 @@ import argparse
 import difflib
 import io
 import re
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass, field
@@ -133,6 +134,8 @@ class List:
     """Where run directories are kept."""
 
 
+PARSING = threading.Lock()  # tyro keeps a registry, and standard error is one for all threads
+
 Command = Train | Resume | Repeat | Evaluate | Export | List
 
 
@@ -151,7 +154,7 @@ def parse(args: Sequence[str]) -> Command:
         | Annotated[List, subcommand("list")]
     )
     try:
-        with redirect_stderr(io.StringIO()) as said:
+        with PARSING, redirect_stderr(io.StringIO()) as said:
             command, unknown = tyro.cli(
                 commands,
                 args=args,

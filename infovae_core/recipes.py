@@ -5,6 +5,7 @@ Loads no torch.
 
 from __future__ import annotations
 
+import functools
 import json
 import shlex
 from collections.abc import Iterator
@@ -39,7 +40,7 @@ def python(config: RunConfig) -> str:
 def command(config: RunConfig) -> str:
     """A command that trains the same model: options where they can say it, else a file."""
     words = [*options.PROGRAM.split(), "train", *_options(differences(config))]
-    if not config.turns and _understood(words[3:]) == config:
+    if not config.turns and _understood(*words[3:]) == config:
         return shlex.join(words)
     said = json.dumps(differences(config), indent=1, ensure_ascii=False)
     return f"{options.PROGRAM} train --config /dev/stdin <<'END'\n{said}\nEND"
@@ -86,8 +87,9 @@ def _options(said: dict[str, Any], prefix: str = "--") -> Iterator[str]:
             yield from (option, str(PurePath(value)) if isinstance(value, PurePath) else str(value))
 
 
-def _understood(words: list[str]) -> RunConfig | None:
-    """What the command line makes of these words."""
+@functools.lru_cache(maxsize=256)
+def _understood(*words: str) -> RunConfig | None:
+    """What the command line makes of these words; a page asks each time that it is drawn."""
     try:
         return options.parse(words).values
     except (options.UsageError, SystemExit):

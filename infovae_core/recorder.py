@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from infovae_core import knobs
-from infovae_core.runs import Run
+from infovae_core.runs import Run, RunError
 
 if TYPE_CHECKING:
     from infovae_core.config import RunConfig
@@ -51,7 +51,9 @@ class Recorder:
         for problem in problems:
             run.event("warning", 0, text=f"{problem}; it is not turned again")
         self.drawn, self.before = newest_snapshot(run)
-        self.pictured = run.pictures is not None
+        self.pictured = False
+        with suppress(RunError):  # what cannot be read is written again
+            self.pictured = run.pictures is not None
         # As often as a change would show: at once, and later less and less.
         self.snapshots = Cadence(0.4, growth=1 / 150, at_once=True)
         self.checkpoints = Cadence(10.0)
@@ -63,6 +65,7 @@ class Recorder:
         if report.turned is not None:
             self._turn(report)
         rows = tuple(self._log(row, state) for row in report.rows)
+        self._check_step(state)
         if self.snapshots.due:
             with self.snapshots.turn():
                 self._snapshot(state)
@@ -156,6 +159,20 @@ class Recorder:
 
         self._check(state)  # and leave the last good one as it is
         checkpoints.save(state, self.run.path / "checkpoint")
+
+    def _check_step(self, state: State) -> None:
+        """Whether the step's values are finite, and its gradient.
+
+        The gradient of all that follows the codes passes the last parameter of the encoder. A GPU
+        would have to be waited for after each step: there rows and checkpoints tell.
+        """
+        last = [*state.model.encoder.parameters()][-1].detach()
+        if state.sums is None or last.device.type != "cpu":
+            return
+        if not math.isfinite(state.sums["total"]):
+            raise self._not_finite(k for k, value in state.sums.items() if not value.isfinite())
+        if not math.isfinite(last.sum()):
+            raise self._not_finite(["the gradient"])
 
     def _check(self, state: State) -> None:
         if not all(w.isfinite().all() for w in state.model.parameters()):

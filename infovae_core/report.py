@@ -49,7 +49,9 @@ def html(run: Run, decode: Decode | None = None) -> str:
     config = RunConfig.model_validate(run.config)
     said = next((event["about"] for event in run.events() if event.get("about")), {})
     steps = run.snapshot_steps()
-    snapshot = run.snapshot(steps[-1]) if steps else None
+    snapshot = None
+    with suppress(RunError):  # one that cannot be read: the page goes without
+        snapshot = run.snapshot(steps[-1]) if steps else None
     sections = [
         head(run, config, said),
         section("What it was asked to do", settings(config)),

@@ -74,8 +74,12 @@ def serve(root: Path) -> None:
                 claim = next_claim(root, born, code)
             if claim is None:
                 break
-            with claim as run, output_to(run.path / "worker.log"):
-                ending = work(run) if claim.task == "train" else evaluate(run)
+            try:
+                with claim as run, output_to(run.path / "worker.log"):
+                    ending = work(run) if claim.task == "train" else evaluate(run)
+            except OSError:  # the run's directory cannot be written, so that it cannot hear of it
+                traceback.print_exc()
+                ending = "failed"
             free_memory()
     if tickets(root) and ending != "terminated":
         dispatch.spawn(root)
@@ -115,7 +119,8 @@ def work(run: Run, watch: Watch = lambda report, plan: None, heard: Progress = s
             run.trace()
             with suppress(OSError):  # the disk may be what failed
                 run.event("failed", pulse.step, error=explain(error))
-            pulse.set(state="failed", error=explain(error))
+            with suppress(OSError):
+                pulse.set(state="failed", error=explain(error))
             return "failed"
         run.event(ending, pulse.step)
         pulse.set(state="stopped" if ending == "terminated" else ending)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from dashboard import (
+    access,
     choosing,
     comparison,
     contenders,
@@ -65,20 +66,24 @@ def save(label: str, content: object, name: str) -> None:
 lines = state.summaries(root)
 ids = choosing.choose(root, lines, "compare", MOST, label="Runs to compare", begun=False)
 state.say_refusal()
+if access.viewer():
+    st.caption(f"{access.REASON}: neither does it train or evaluate any.")
 if not ids:
+    more = "" if access.viewer() else ", or train several objectives now"
     st.info(
-        "Choose runs above, or train several objectives now: they appear here while they train.",
+        f"Choose runs above{more}: they appear here while they train.",
         icon=":material/compare_arrows:",
     )
-with st.expander(
-    "Train objectives on the same data, seed and batches",
-    expanded=not ids,
-    icon=":material/model_training:",
-    key=FORM,
-    on_change="rerun",
-) as form:
-    if form.open:
-        contenders.draw(root, ids, train)
+if not access.viewer():
+    with st.expander(
+        "Train objectives on the same data, seed and batches",
+        expanded=not ids,
+        icon=":material/model_training:",
+        key=FORM,
+        on_change="rerun",
+    ) as form:
+        if form.open:
+            contenders.draw(root, ids, train)
 if not ids:
     st.stop()
 
@@ -231,7 +236,8 @@ if busy:
 evaluations.say_failures(compared)
 with st.container(horizontal=True, vertical_alignment="center"):
     st.markdown("#### Metrics on held-out data", width="content")
-    evaluations.draw(compared)
+    if not access.viewer():
+        evaluations.draw(compared)
 if shared := " · ".join(f"{name} {fact}" for name, fact in scores.common(compared).items()):
     st.caption(words.plain(f"All runs: {shared}"))
 if differing := scores.disagreements(compared):

@@ -69,7 +69,7 @@ def explain(text: str, help: str) -> None:
 
 def show(study: BoundStudy | PointStudy, view: dict) -> None:
     """The study, which starts or goes on by being looked at."""
-    run = state.attempt(information.ask, study)
+    run = state.look(information.ask, study)  # which looks itself who asks
     state.say_refusal()
     if run is not None:
         live.view(run.id, run.state, key=f"study.{study.study}", **view)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import state, words
+from dashboard import access, state, words
 from infovae_core import runs, worker
 
 ICONS = {
@@ -143,6 +143,8 @@ def show(line: state.Summary) -> None:
         wishes.insert(1, "Stop")
     elif line.state in runs.RESUMABLE and not line.problem:
         wishes.insert(1, "Resume")
+    if access.viewer():
+        return
     if wish := cells[-1].menu_button(
         f"Edit {words.label(line.name)}",
         wishes,
@@ -235,4 +237,6 @@ def listing() -> None:
 
 
 st.html(STYLE)
+if access.viewer():
+    st.caption(f"{access.REASON}.")
 listing()

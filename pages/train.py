@@ -4,7 +4,18 @@ from functools import partial
 
 import streamlit as st
 
-from dashboard import exports, family, forms, live, palette, presets, state, uploads, words
+from dashboard import (
+    access,
+    exports,
+    family,
+    forms,
+    live,
+    palette,
+    presets,
+    state,
+    uploads,
+    words,
+)
 from infovae_core import fits, runs, worker
 from infovae_core.config import RunConfig
 from infovae_core.objectives import OBJECTIVES
@@ -21,7 +32,6 @@ NOTHING = "Nothing is being trained here."
 
 root = runs.default_root()
 asked, run = state.run_in_view(root)
-state.adopt(run)
 
 
 def start(config: RunConfig) -> runs.Run:
@@ -37,6 +47,39 @@ def ask(request: str) -> None:
     state.attempt(run.request, request)
 
 
+def show(absent: str | None, now: str | None) -> None:
+    """The live view of the run in view; or that one is `absent`."""
+    state.say_refusal()
+    if absent and run is None:
+        st.warning(
+            f"There is no run “{words.plain(words.short(absent, 60))}” here. It was deleted, or "
+            "lies in another folder. Choose one from the list"
+            f"{'' if access.viewer() else ', or press Train to start a new one'}.",
+            icon=":material/search_off:",
+        )
+        state.link("All runs", state.RUNS)
+    else:
+        live.view(run.id if run else None, state=now, palette=palette.ALL)
+
+
+def title() -> None:
+    """What the run in view is."""
+    line = state.summary(run)
+    name = f"**{words.plain(words.short(line.label, 32))}** " if line.label else ""
+    st.markdown(f"{name}{line.model} · {words.plain(line.setting)}", help=line.run.id)
+
+
+if access.viewer():
+    run = run or (None if asked else state.to_watch(root))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if run is not None:
+            title()
+            exports.menu(run)
+        st.caption(f"{access.REASON}.", width="content")
+    show(asked, run.state if run else None)
+    st.stop()
+
+state.adopt(run)
 with st.sidebar:
     uploads.take_up()
     look = uploads.Look()
@@ -143,9 +186,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
                 "same objective, the kernel, the learning rates): press Train for another run.",
             )
     if run is not None:
-        line = state.summary(run)
-        name = f"**{words.plain(words.short(line.label, 32))}** " if line.label else ""
-        st.markdown(f"{name}{line.model} · {words.plain(line.setting)}", help=line.run.id)
+        title()
         if now in state.TURNABLE and (asked_for := state.waiting(run)):
             st.markdown(f":small[:material/schedule: {words.plain(words.changes(asked_for))}]")
         if state.differs(run, form.value):
@@ -160,13 +201,4 @@ with st.container(horizontal=True, vertical_alignment="center"):
             )
         exports.menu(run)
 
-state.say_refusal()
-if asked and run is None:
-    st.warning(
-        f"There is no run “{words.plain(words.short(asked, 60))}” here. It was deleted, or lies in "
-        "another folder. Choose one from the list, or press Train to start a new one.",
-        icon=":material/search_off:",
-    )
-    state.link("All runs", state.RUNS)
-else:
-    live.view(run.id if run else None, state=now, palette=palette.ALL)
+show(asked, now)

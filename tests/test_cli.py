@@ -8,6 +8,7 @@ import subprocess
 import sys
 import termios
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -337,3 +338,18 @@ def screen(terminal):
         pass
     os.close(terminal)
     return written.decode()
+
+
+def test_several_threads_may_read_command_lines_at_once():
+    """As the pages of a dashboard do, each for its session."""
+
+    def read(seed):
+        return options.parse(["train", "--training.seed", str(seed)]).values.training.seed
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            assert list(threads.map(read, range(16))) == list(range(16))
+    finally:
+        sys.setswitchinterval(interval)

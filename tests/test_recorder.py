@@ -11,6 +11,7 @@ from infovae_core.bounds import BOUNDS
 from infovae_core.config import RunConfig
 from infovae_core.objectives import OBJECTIVES, VAE, InfoMaxVAE
 from infovae_core.recorder import Cadence, NotFinite, Pulse, Recorder, blown_up
+from tests import fakes
 from tests.processes import until
 
 PLAN = types.SimpleNamespace(steps=100, steps_per_epoch=10, epochs=10, batch_size=32)
@@ -159,7 +160,7 @@ def test_a_model_that_is_past_saving_is_not_saved(run, drawn):
 
 @pytest.mark.parametrize("left", [0, 30, -30])
 def test_a_broken_snapshot_does_not_stop_a_run_from_going_on(run, left):
-    run.save_snapshot(3, {"mean": np.zeros((4, 2))})
+    run.save_snapshot(3, fakes.snapshot())
     assert Recorder(run, RunConfig(), None, Pulse(run)).drawn == 3
     file = run.path / "snapshots" / "00000003.npz"
     file.write_bytes(file.read_bytes()[:left])

@@ -292,7 +292,29 @@ def test_a_bad_config_is_explained_by_field(config, said):
         (runs.RunError("a rule,\n  a remedy"), "a rule, a remedy"),
         (KeyError("mean"), "KeyError: 'mean'"),
         (ValueError(), "ValueError: "),
-        (MemoryError("of 3 GB"), "MemoryError: of 3 GB"),
+        (
+            MemoryError("Unable to allocate 3.00 GiB for an array"),
+            "the model and its data must fit this machine's memory, got Unable to allocate "
+            "3.00 GiB for an array; lower batch_size, widths or data.limit",
+        ),
+        (
+            RuntimeError(
+                "[enforce fail at alloc_cpu.cpp:121] data. DefaultCPUAllocator: not enough memory: "
+                "you tried to allocate 3221225472 bytes."
+            ),
+            "the model and its data must fit this machine's memory, got 3 GiB more than there is; "
+            "lower batch_size, widths or data.limit",
+        ),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/runs/a/metrics.jsonl"),
+            "the disk must have room for what is written, got No space left on device at "
+            "/runs/a/metrics.jsonl; free some, then resume: what was written before is kept",
+        ),
+        (
+            OSError(errno.EROFS, "Read-only file system"),
+            "the folder must be writable, got Read-only file system; change its rights, or choose "
+            "another folder",
+        ),
         (
             torch.OutOfMemoryError(
                 "CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of"

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infovae_core.runs.files import replace
+from infovae_core.runs.files import FULL, overwrite, replace
 from infovae_core.runs.queue import ticket_of
 
 REQUESTS = frozenset({"stop", "pause", "label", "knobs", "evaluate", "cancel"})
 ENDINGS = frozenset({"stop", "pause"})  # requests that also take a waiting run out of the queue
+
+
+SMALL = frozenset({"status.json", "evaluating.json"})  # said also where the disk is full
 
 
 class RunError(ValueError):
@@ -40,13 +43,18 @@ class Directory:
         """The JSON object in a file, empty where there is none that can be read."""
         try:
             record = json.loads((self.path / name).read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         return record if isinstance(record, dict) else {}
 
     def _write(self, name: str, record: dict[str, Any], indent: int | None = None) -> None:
         data = json.dumps(record, allow_nan=False, indent=indent).encode()
-        replace(self.path / name, lambda file: file.write(data))
+        try:
+            replace(self.path / name, lambda file: file.write(data))
+        except OSError as error:
+            if error.errno not in FULL or name not in SMALL:
+                raise
+            overwrite(self.path / name, data)
 
     # What viewers may do.
 

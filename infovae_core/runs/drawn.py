@@ -13,6 +13,23 @@ from infovae_core.runs.directory import Directory, RunError
 from infovae_core.runs.files import replace
 
 Arrays = dict[str, np.ndarray]
+LARGEST = 2_000_000_000  # bytes of arrays that are read at once
+
+
+CODES = ("mean", "label", "split")  # that every snapshot has
+SHAPES = {  # kinds of numbers and first axes: n codes of d numbers, k images shown
+    "mean": ("f", "nd"),
+    "std": ("f", "nd"),
+    "label": ("iu", "n"),
+    "split": ("iu", "n"),
+    "index": ("iu", "n"),
+    "shown": ("iu", "k"),
+    "originals": ("uf", "k"),
+    "reconstructions": ("uf", "k"),
+    "samples": ("uf", "m"),
+    "center": ("f", "d"),
+    "plane": ("f", "d2"),
+}
 
 
 class Drawn(Directory):
@@ -25,9 +42,16 @@ class Drawn(Directory):
     def snapshot(self, step: int) -> Arrays:
         """The arrays of one snapshot.
 
-        Raises: RunError where there is none of that step, or none any more.
+        Raises: RunError where there is none of that step, or none any more, or none of a snapshot's
+        shape.
         """
-        return self._arrays("snapshots", step)
+        arrays = self._arrays("snapshots", step)
+        if wrong := _misshapen(arrays):
+            raise RunError(
+                f"the snapshot of step {step} in run {self.id} must hold codes and what belongs to "
+                f"them, got {wrong}; remove the file, or the run"
+            )
+        return arrays
 
     def decoder_steps(self) -> list[int]:
         """Steps of which the decoder is kept, in order."""
@@ -42,10 +66,12 @@ class Drawn(Directory):
 
     @property
     def pictures(self) -> Arrays | None:
-        """Small pictures of images with split and index of each; None where none are kept."""
+        """Small pictures of images with split and index of each; None where none are kept.
+
+        Raises: RunError where they cannot be read.
+        """
         try:
-            with np.load(self.path / "pictures.npz", allow_pickle=False) as arrays:
-                return dict(arrays)
+            return self._loaded(self.path / "pictures.npz")
         except FileNotFoundError:
             return None
 
@@ -61,23 +87,34 @@ class Drawn(Directory):
         """Bytes of the files of "snapshots" or "decoders", by step."""
         folder, sizes = self.path / kind, {}
         for entry in os.scandir(folder) if folder.is_dir() else ():
-            if re.fullmatch(r"\d+\.npz", entry.name):
+            if re.fullmatch(r"[0-9]{8,16}\.npz", entry.name):
                 with suppress(FileNotFoundError):  # thinned out just now
                     sizes[int(entry.name[:-4])] = entry.stat().st_size
         return sizes
 
     def _arrays(self, kind: str, step: int) -> Arrays:
         try:
-            with (
-                self._file(kind, step).open("rb") as file,
-                np.load(file, allow_pickle=False) as arrays,
-            ):
-                return dict(arrays)
+            return self._loaded(self._file(kind, step))
         except FileNotFoundError as error:
             name = kind.removesuffix("s")
             raise RunError(
                 f"a {name} must be of a recorded step, got {step} in run {self.id}; "
                 f"choose one of {name}_steps()"
+            ) from error
+
+    def _loaded(self, path: Path) -> Arrays:
+        """The arrays of a file. Raises: FileNotFoundError; RunError where it cannot be read."""
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                if sum(entry.file_size for entry in arrays.zip.infolist()) > LARGEST:
+                    raise ValueError(f"more than {LARGEST:,} bytes")
+                return dict(arrays)
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # numpy has one for each way in which a file is broken
+            raise RunError(
+                f"{path.relative_to(self.path)} of run {self.id} must hold whole arrays, got "
+                f"{type(error).__name__}: {error}; remove the file, or the run"
             ) from error
 
     def _file(self, kind: str, step: int) -> Path:
@@ -119,6 +156,24 @@ class Drawn(Directory):
     def _remove(self, kind: str, steps: set[int]) -> None:
         for step in steps:
             self._file(kind, step).unlink(missing_ok=True)
+
+
+def _misshapen(arrays: Arrays) -> str:
+    """What keeps arrays from being drawn as a snapshot, or ""."""
+    found: dict[str, int] = {}
+    for name, (kinds, axes) in SHAPES.items():
+        array = arrays.get(name)
+        if array is None:
+            if name in CODES:
+                return f"no {name}"
+            continue
+        lengths = array.shape[: len(axes)]
+        wanted = tuple(found.setdefault(axis, n) for axis, n in zip(axes, lengths, strict=False))
+        if array.dtype.kind not in kinds or len(lengths) < len(axes) or lengths != wanted:
+            return f"{name} of {array.dtype} {list(array.shape)}"
+        if name in (*CODES, "std") and array.ndim != len(axes):
+            return f"{name} of {array.ndim} axes"
+    return ""
 
 
 def thinned(sizes: dict[int, int], keep: int, room: int) -> set[int]:

@@ -8,6 +8,7 @@ from infovae_core.runs.directory import Directory
 from infovae_core.runs.files import finite
 from infovae_core.runs.life import lives, signature
 from infovae_core.runs.queue import ticket_of
+from infovae_core.runs.records import listing, mapping, number, sound, text, whole
 
 MEASURED: dict[str, Any] = {  # a metric of which nothing is known
     "value": None,
@@ -35,6 +36,20 @@ EVALUATION: dict[str, Any] = {  # an evaluation of which nothing is known
 }
 
 
+METRIC = {  # of which kind each is
+    **dict.fromkeys(("value", "error", "low", "high", "cap", "seconds", "time"), number),
+    **dict.fromkeys(("n", "step"), whole),
+    "settings": mapping,
+    "note": text,
+}
+ASKED = {
+    "names": listing(text),
+    **dict.fromkeys(("seed", "pid"), whole),
+    **dict.fromkeys(("name", "error", "host"), text),
+    **dict.fromkeys(("share", "seconds", "heartbeat"), number),
+}
+
+
 class Evaluated(Directory):
     """A run as it is evaluated; its own state knows nothing of that."""
 
@@ -47,7 +62,9 @@ class Evaluated(Directory):
         """
         records = self._record("evaluation.json")
         return {
-            name: MEASURED | record for name, record in records.items() if isinstance(record, dict)
+            name: MEASURED | sound(record, METRIC)
+            for name, record in records.items()
+            if isinstance(record, dict)
         }
 
     @property
@@ -76,12 +93,12 @@ class Evaluated(Directory):
     @property
     def asked_evaluation(self) -> dict[str, Any]:
         """What the request to evaluate asks for: names, seed."""
-        return self._record("requests/evaluate")
+        return sound(self._record("requests/evaluate"), ASKED)
 
     @property
     def evaluation_status(self) -> dict[str, Any]:
         """What the worker last said of the evaluation, every key of `EVALUATION` present."""
-        return EVALUATION | self._record("evaluating.json")
+        return EVALUATION | sound(self._record("evaluating.json"), ASKED)
 
     def cancel_evaluation(self) -> None:
         """Take the evaluation out of the queue, or end it; what it has measured is kept."""

@@ -11,15 +11,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # what a disk without room says
+
+
+Take = Callable[[dict[str, Any]], dict[str, Any] | None]
+
 
 class Tail:
     """Follows a log of JSON lines; each `read` gives the lines that are new and complete.
 
-    A line that is no JSON object is passed over. A file that was replaced is read from its start.
+    A line that is no JSON object is passed over, and one of which `take` makes nothing. A file that
+    was replaced is read from its start.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, take: Take = lambda record: record) -> None:
+        self.path, self.take = path, take
         self._offset = 0
         self._inode = 0
 
@@ -34,11 +40,11 @@ class Tail:
             with self.path.open("rb") as file:
                 file.seek(self._offset)
                 new = file.read()
-        except FileNotFoundError:
+        except OSError:  # there is none, or a folder of that name
             return []
         whole = new[: new.rfind(b"\n") + 1]
         self._offset += len(whole)
-        return records(whole)
+        return records(whole, self.take)
 
 
 def finite(value: Any) -> Any:
@@ -69,26 +75,35 @@ def replace(path: Path, write: Callable[[BinaryIO], object]) -> None:
         raise
 
 
-def last_of(log: Path, reach: int | None) -> list[dict[str, Any]]:
+def overwrite(path: Path, data: bytes) -> None:
+    """Write over a small file where it lies, for which a full disk has room too.
+
+    A reader may meet with half of it. What was longer is filled up with spaces.
+    """
+    with path.open("r+b", buffering=0) as file:
+        file.write(data.ljust(os.fstat(file.fileno()).st_size))
+
+
+def last_of(log: Path, reach: int | None, take: Take) -> list[dict[str, Any]]:
     """Records of the last `reach` bytes of a log, or of all of it."""
     try:
         with log.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - reach) if reach else 0)
             data = file.read()
-    except FileNotFoundError:
+    except OSError:
         return []
-    return records(data[: data.rfind(b"\n") + 1])
+    return records(data[: data.rfind(b"\n") + 1], take)
 
 
-def records(lines: bytes) -> list[dict[str, Any]]:
-    """The JSON objects among lines; whatever else is there is passed over."""
+def records(lines: bytes, take: Take) -> list[dict[str, Any]]:
+    """What `take` makes of the JSON objects among lines; whatever else is there is passed over."""
     found = []
     for line in lines.splitlines():
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
-        if isinstance(record, dict):
-            found.append(record)
+        if isinstance(record, dict) and (taken := take(record)) is not None:
+            found.append(taken)
     return found

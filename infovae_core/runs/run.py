@@ -18,6 +18,7 @@ from infovae_core.runs.evaluated import Evaluated
 from infovae_core.runs.files import Tail, append, finite, last_of
 from infovae_core.runs.life import lives, signature
 from infovae_core.runs.queue import ticket_of
+from infovae_core.runs.records import event_of, mapping, number, row_of, sound, text, whole
 
 STATES = ("queued", "running", "paused", "finished", "stopped", "failed", "interrupted")
 ACTIVE = frozenset({"queued", "running"})
@@ -43,6 +44,22 @@ BLANK: dict[str, Any] = {  # a status of which nothing is known
 }
 
 
+STATUS = {  # of which kind each is
+    **dict.fromkeys(("state", "device", "error", "host"), text),
+    **dict.fromkeys(("step", "steps", "pid"), whole),
+    **dict.fromkeys(("epoch", "epochs", "rate", "seconds", "heartbeat"), number),
+    "created": lambda value: number(value) and 0 <= value < YEAR_9000,
+    "preparing": lambda value: (
+        mapping(value)
+        and whole(value.get("done"))
+        and whole(value.get("of"))
+        and text(value.get("what"))
+    ),
+    "knobs": mapping,
+}
+YEAR_9000 = 221_845_392_000  # as a Unix time, which a calendar still knows
+
+
 class Run(Drawn, Evaluated):
     """One run directory."""
 
@@ -66,7 +83,7 @@ class Run(Drawn, Evaluated):
         """
         try:
             config = json.loads((self.path / "config.json").read_bytes())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise self._unreadable(type(error).__name__) from error
         if not isinstance(config, dict):
             raise self._unreadable(type(config).__name__)
@@ -81,7 +98,7 @@ class Run(Drawn, Evaluated):
     @property
     def status(self) -> dict[str, Any]:
         """What the worker last said of itself, every key of `BLANK` present."""
-        return BLANK | self._record("status.json")
+        return BLANK | sound(self._record("status.json"), STATUS)
 
     @property
     def state(self) -> str:
@@ -109,18 +126,18 @@ class Run(Drawn, Evaluated):
 
     def rows(self) -> list[dict[str, Any]]:
         """All metric rows, oldest first."""
-        return Tail(self.path / "metrics.jsonl").read()
+        return Tail(self.path / "metrics.jsonl", row_of).read()
 
     def events(self) -> list[dict[str, Any]]:
         """All events, oldest first."""
-        return Tail(self.path / "events.jsonl").read()
+        return Tail(self.path / "events.jsonl", event_of).read()
 
     def last(self, split: str = "test") -> dict[str, Any] | None:
         """The newest metric row of `split`."""
         log = self.path / "metrics.jsonl"
         for reach in (1 << 16, None):  # the end will do, unless rows of `split` are far between
-            row = next((r for r in reversed(last_of(log, reach)) if r.get("split") == split), None)
-            if row is not None:
+            rows = reversed(last_of(log, reach, row_of))
+            if (row := next((row for row in rows if row["split"] == split), None)) is not None:
                 return row
         return None
 

@@ -1,0 +1,45 @@
+"""Who may do what: viewers look, and nobody starts or deletes anything through their server.
+
+That is said when the server is started, not by who asks: a dashboard for viewers is a server of its
+own on the same folder of runs. Loads neither streamlit nor torch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from infovae_core.runs import RunError
+
+VIEWER = "INFOVAE_VIEWER"  # in the environment: whether this server only shows
+REASON = "This dashboard shows runs and changes none"
+
+
+def settle(argv: Sequence[str], script: str) -> None:
+    """Take up what stands after `streamlit run app.py --`, where that is what `argv` is of.
+
+    Raises: SystemExit for arguments that there are not.
+    """
+    if not argv or Path(argv[0]).name != Path(script).name:
+        return  # another server has loaded the script, and has arguments of its own
+    parser = argparse.ArgumentParser(
+        prog=f"streamlit run {Path(script).name} --", allow_abbrev=False
+    )
+    parser.add_argument("--viewer", action="store_true", help="show runs, and change nothing")
+    if parser.parse_args(argv[1:]).viewer:
+        os.environ[VIEWER] = "1"
+
+
+def viewer() -> bool:
+    """Whether this server only shows; in doubt it does."""
+    return os.environ.get(VIEWER, "") not in ("", "0")
+
+
+def check() -> None:
+    """Be asked before anything is changed. Raises: RunError where this server only shows."""
+    if viewer():
+        raise RunError(
+            f"{REASON}; ask whoever started it, or start one without --viewer on your own machine"
+        )

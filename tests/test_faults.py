@@ -1,0 +1,112 @@
+"""What goes wrong while a model trains: kills, disks, numbers, memory."""
+
+import json
+import math
+import re
+import subprocess
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+import torch
+
+from infovae_core import checkpoints, data, recorder, runs, terms, worker
+from infovae_core.config import RunConfig
+from infovae_core.runs.files import overwrite
+
+PROJECT = Path(__file__).parents[1]
+
+
+def test_nothing_is_lost_when_workers_are_killed_and_disks_fill_up():
+    """A short round of what `python -m benchmarks.faults` tries hundreds of times."""
+    command = [sys.executable, "-m", "benchmarks.faults", "--only", "killed=3", "hindered=1"]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = re.findall(r"\| (\d+) \| (\d+) \| nothing \|", done.stdout)
+    assert [int(tried) for tried, _ in rows] == [3, 1]
+    assert all(int(resumed) > 0 for _, resumed in rows)
+
+
+def test_what_is_written_over_a_longer_file_is_all_that_is_read(tmp_path):
+    path = tmp_path / "status.json"
+    path.write_text(json.dumps({"state": "running", "error": "x" * 100}))
+    size, inode = path.stat().st_size, path.stat().st_ino
+    overwrite(path, json.dumps({"state": "failed"}).encode())
+    assert json.loads(path.read_bytes()) == {"state": "failed"}
+    assert (path.stat().st_size, path.stat().st_ino) == (size, inode)
+
+
+class Steady:
+    """A cadence that is due at every third step."""
+
+    def __init__(self, *_, **__):
+        self.looks = 0
+
+    @property
+    def due(self):
+        self.looks += 1
+        return self.looks % 3 == 0
+
+    turn = nullcontext
+
+
+SPOILED = {
+    "value": (lambda rate: rate * math.nan, "got rate not finite at step 8"),
+    "infinity": (lambda rate: rate + math.inf, "got rate not finite at step 8"),
+    "gradient": (lambda rate: rate + (0 * rate).sqrt(), "got the gradient not finite at step 8"),
+}
+
+
+@pytest.mark.parametrize("what", SPOILED)
+def test_what_is_not_finite_ends_the_run_at_that_step_and_keeps_the_checkpoint(
+    tmp_path, monkeypatch, what
+):
+    """The first value of √ at 0 is finite, its gradient is not."""
+    spoil, said = SPOILED[what]
+    steps, right = [], terms.Rate.__call__
+
+    def rate(self, p, critic=None):
+        if torch.is_grad_enabled():
+            steps.append(len(steps) + 1)
+        value = right(self, p, critic)
+        return spoil(value) if torch.is_grad_enabled() and steps[-1] == 8 else value
+
+    monkeypatch.setattr(terms.Rate, "__call__", rate)
+    monkeypatch.setattr(recorder, "Cadence", Steady)
+    config = RunConfig(
+        data={"limit": 320},
+        model={"widths": (8,)},
+        objective={"name": "VAE"},
+        training={"epochs": 2, "batch_size": 16, "learning_rate": 0.01, "device": "cpu"},
+    )
+    run = runs.create(tmp_path, config)
+    assert worker.work(run) == run.state == "failed"
+    assert said in run.status["error"]
+    assert "lower the learning rate (0.01) or the term's weight" in run.status["error"]
+    assert steps[-1] == run.status["step"] == 8
+    assert run.events()[-1]["error"] == run.status["error"]
+    kept = checkpoints.load(config, data.load(config.data), run.path / "checkpoint")
+    assert kept.step == 6
+    assert all(w.isfinite().all() for w in kept.model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "lower batch_size"),
+        (
+            RuntimeError("[enforce fail] DefaultCPUAllocator: you tried to allocate 8589934592 b"),
+            "lower batch_size, widths or data.limit",
+        ),
+        (MemoryError("Unable to allocate 8 GiB"), "lower batch_size, widths or data.limit"),
+    ],
+)
+def test_a_run_without_memory_says_what_to_lower(tmp_path, monkeypatch, error, remedy):
+    def full(*_):
+        raise error
+
+    monkeypatch.setattr("infovae_core.training.init", full)
+    run = runs.create(tmp_path, RunConfig())
+    assert worker.work(run) == "failed"
+    assert remedy in run.status["error"]
