@@ -110,7 +110,7 @@ class Objective(BaseModel, frozen=True):
             with torch.set_grad_enabled(torch.is_grad_enabled() and weight != 0):
                 parts[term.name] = term(p, critics.get(term.name))
             if weight != 0:
-                total = total + weight * parts[term.name]
+                total = torch.add(total, parts[term.name], alpha=weight)
         return Loss(total, parts)
 
     def critic_loss(self, p: Pass, critics: dict[str, nn.Module]) -> Tensor:
