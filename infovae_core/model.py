@@ -63,12 +63,10 @@ class VAE(nn.Module):
         return output if isinstance(output, Distribution) else self.likelihood(output)
 
     def draw_noise(
-        self, batch: int, generator: torch.Generator | None = None
-    ) -> Float[Tensor, "2 b d"]:
-        """Standard normal noise for one pass, in the model's dtype and on its device."""
-        weight = next(self.parameters())
-        shape = (2, batch, self.latent_dim)
-        return torch.randn(shape, generator=generator, dtype=weight.dtype, device=weight.device)
+        self, x: Float[Tensor, "b *data"], generator: torch.Generator | None = None, passes: int = 1
+    ) -> Float[Tensor, "2 m d"]:
+        """Standard normal noise for passes of x, m = passes · b, in its dtype and on its device."""
+        return x.new_empty((2, passes * len(x), self.latent_dim)).normal_(generator=generator)
 
     def forward(
         self, x: Float[Tensor, "b *data"], noise: Float[Tensor, "2 b d"] | None = None
@@ -79,7 +77,7 @@ class VAE(nn.Module):
         is a function of its arguments alone.
         """
         if noise is None:
-            noise = self.draw_noise(len(x))
+            noise = self.draw_noise(x)
         q = self.posterior(x)
         z = q.mean + q.stddev * noise[0]
         return Pass(x, q, z, self.decode(z).log_prob(x), noise[1])

@@ -64,6 +64,8 @@ class Recorder:
         self.pulse.step = state.step
         if report.turned is not None:
             self._turn(report)
+        if report.event is not None and state.step > max(self.logged.values(), default=0):
+            self.run.event(**report.event, step=state.step)
         rows = tuple(self._log(row, state) for row in report.rows)
         self._check_step(state)
         if self.snapshots.due:

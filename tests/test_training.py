@@ -233,7 +233,7 @@ def test_streams_of_one_seed_know_nothing_of_each_other(data):
     state = training.init(config(), data)
     other = torch.Generator().manual_seed(seed_of(0, "evaluation"))
     assert not torch.equal(
-        state.model.draw_noise(4, state.generator), state.model.draw_noise(4, other)
+        *(state.model.draw_noise(data.train.x[:4], g) for g in (state.generator, other))
     )
 
 
@@ -280,7 +280,7 @@ def test_dynamic_binarisation_trains_on_fresh_binary_images(monkeypatch):
     )
     seen = []
     step = training.train_step
-    monkeypatch.setattr(training, "train_step", lambda s, o, x: seen.append(x) or step(s, o, x))
+    monkeypatch.setattr(training, "train_step", lambda *a: seen.append(a[2]) or step(*a))
     list(training.train(settings, load(settings.data)))
     assert all(set(x.unique().tolist()) == {0.0, 1.0} for x in seen)
     assert not torch.equal(*(x.sort(0).values for x in seen))
