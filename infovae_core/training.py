@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from infovae_core import estimators, fits, networks
+from infovae_core import estimators, fits, networks, pace
 from infovae_core.catalogue import SETS
 from infovae_core.config import Knobs, RunConfig
 from infovae_core.data import Dataset, Split, spread
@@ -28,12 +28,9 @@ from infovae_core.tape import Tape
 from infovae_core.terms import NATS
 
 TRAIN_ROWS = 2000  # about as many training rows as a long run writes
-CODES_ROWS = 500  # about as many rows of codes, at most
 CODES = 1000  # held-out images whose codes such a row compares with one another
-CODES_SHARE = 0.05  # of the time of training that they may take, in steps of
 SETTLED = 200  # steps after which a run is not expected to end or be turned at once
 COMPILED_FROM = 50_000  # steps, from which "auto" compiles them
-PAIRS_PER_STEP = 1e6  # densities of a code unit under a posterior, where networks are small
 
 
 @dataclass
@@ -282,10 +279,10 @@ def train(
 ) -> Iterator[Report]:
     """Train to the end of the plan, a report after every step.
 
-    Rows come with step 1, with every `Plan.row_every` steps (train), and with the end of every
-    epoch (test) or of some (codes; see `codes_every`). `state` goes on from where a checkpoint left
-    it. `turns` are knobs by the step after which they are turned, the config's where left out; the
-    caller may add to them meanwhile.
+    Rows come with step 1 and every `Plan.row_every` steps (train), and with the end of the first
+    epoch, the last and some between (test and codes, see `pace`). `state` goes on from where a
+    checkpoint left it. `turns` are knobs by the step after which they are turned, the config's
+    where left out; the caller may add to them meanwhile.
     """
     state = state or init(config, data)
     if turns is None:
@@ -323,20 +320,14 @@ def due_rows(state: State, length: Plan, data: Dataset, values: dict[str, Tensor
         state.sums = None
     epoch, rest = divmod(state.step, length.steps_per_epoch)
     if rest == 0:
-        every = codes_every(length, min(CODES, len(data.test)), state.model.latent_dim)
-        if epoch % every == 0 or epoch in (1, length.epochs):
+        n, weights = len(data.test), sum(w.numel() for w in state.model.parameters())
+        codes = pace.codes(min(CODES, n), state.model.latent_dim), pace.CODES_SHARE
+        test = pace.test(weights, n, length.batch_size), pace.TEST_SHARE
+        ends = epoch in (1, length.epochs)
+        if ends or epoch % pace.epochs_between(*codes, length, weights) == 0:
             yield Row("codes", describe_codes(state, data.test))
-        yield Row("test", evaluate(state, data.test, length.batch_size))
-
-
-def codes_every(length: Plan, n: int, d: int) -> int:
-    """Epochs between two rows of codes, so many that these take `CODES_SHARE` of the time at most.
-
-    The time is not measured but counted in pairs, n²(d + 3), for a run that is resumed or repeated
-    must write the same rows.
-    """
-    steps = n * n * (d + 3) / PAIRS_PER_STEP / CODES_SHARE
-    return max(1, math.ceil(steps / length.steps_per_epoch), length.epochs // CODES_ROWS)
+        if ends or epoch % pace.epochs_between(*test, length, weights) == 0:
+            yield Row("test", evaluate(state, data.test, length.batch_size))
 
 
 def steps_since_row(step: int, length: Plan) -> int:
