@@ -50,13 +50,16 @@ class Tape:
 
         Raises: whatever the compiler does where it fails, or where there is none.
         """
+        from torch._inductor import compile as fuse  # takes a second to load
+
         module = copy.deepcopy(self.module)
         for node in module.graph.nodes:
             if node.target is aten._fused_adam_.default:  # which the compiler cannot take apart
                 node.target = adam
         module.recompile()
         held = [tensor.detach() for tensor in self.held]
-        fused = torch.compile(module, fullgraph=True, dynamic=False)
+        with torch.no_grad():  # not torch.compile, whose guards take longer than a small step
+            fused = fuse(module, [*inputs, *held])
 
         def replay(*inputs: Tensor) -> Values:
             with torch.no_grad():

@@ -3,6 +3,7 @@ import itertools
 
 import pytest
 import torch
+import torch._inductor
 
 from infovae_core import checkpoints, training
 from infovae_core.bounds import BOUNDS
@@ -97,7 +98,7 @@ def test_the_optimisers_formula_is_that_of_the_fused_one():
 def soon(monkeypatch):
     """Tapes after three steps, and in place of a compiler one that only takes the step apart."""
     monkeypatch.setattr(training, "SETTLED", 3)
-    monkeypatch.setattr(torch, "compile", lambda module, **options: module)
+    monkeypatch.setattr(torch._inductor, "compile", lambda module, inputs: module)
 
 
 def test_a_compiled_run_is_resumed_bit_for_bit(soon, tmp_path):
@@ -135,7 +136,7 @@ def test_training_goes_on_where_a_step_cannot_be_compiled_or_recorded(fails, soo
     settings = settings_of({}, compile="on", epochs=4)
     data = dataset(settings)
     [*_, plain] = training.train(settings.model_copy(update={"training": off(settings)}), data)
-    at = (torch, "compile") if fails == "compile" else (training, "Tape")
+    at = (torch._inductor, "compile") if fails == "compile" else (training, "Tape")
     monkeypatch.setattr(*at, refuse)
     reports = list(training.train(settings, data))
     [event] = [report.event for report in reports if report.event]
