@@ -153,6 +153,7 @@ def main() -> None:
     parser.add_argument("--objectives", nargs="+", default=["VAE"], choices=OBJECTIVES)
     parser.add_argument("--batch", type=int, nargs="+", default=[None])
     parser.add_argument("--ways", nargs="+", default=["bare", "train"])
+    parser.add_argument("--threads", type=int, help="left out: 1 for tiny, else all")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=0.5)
     args = parser.parse_args()
@@ -162,6 +163,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|---|")
     for model, name, batch in itertools.product(args.models, args.objectives, args.batch):
         chosen = case(model, OBJECTIVES[name], batch)
+        chosen = chosen._replace(threads=args.threads or chosen.threads)
         with tempfile.TemporaryDirectory() as root:
             times = take_turns(chosen, args.ways, args.rounds, args.seconds, Path(root))
         for way, taken in times.items():
