@@ -194,7 +194,7 @@ def test_with_one_slot_runs_wait_in_order_and_may_leave(root):
 def test_a_run_that_blows_up_says_so_and_the_next_one_has_a_fresh_worker(root):
     wild = RunConfig(
         data={"limit": 640},
-        model={"widths": (16,)},
+        model={"widths": (16,), "activation": "silu"},
         objective={"name": "InfoVAE", "alpha": 100},  # rewards the rate
         training={"learning_rate": 1},
     )
