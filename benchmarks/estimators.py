@@ -29,10 +29,10 @@ def measure(step: str, n: int, d: int) -> tuple[float, float]:
     import torch
 
     from infovae_core import estimators
-    from infovae_core.model import diagonal_normal
+    from infovae_core.distributions import DiagonalNormal
 
     mean = torch.randn(n, d, generator=torch.Generator().manual_seed(0))
-    q = diagonal_normal(mean, torch.full_like(mean, 0.3))
+    q = DiagonalNormal.of(mean, torch.full_like(mean, 0.3))
     z = mean + 0.3 * torch.randn(n, d, generator=torch.Generator().manual_seed(1))
     prior = torch.randn(n, d, generator=torch.Generator().manual_seed(2))
     run = {

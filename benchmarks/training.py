@@ -1,21 +1,27 @@
-"""Time of a training step, recorded as the dashboard records it, beside a bare loop.
+"""Time of a training step, recorded as the dashboard records it, beside a bare loop and peers.
 
-    python -m benchmarks.training --models tiny mlp --rounds 15
+    python -m benchmarks.training --models tiny mlp cnn --ways bare train
+    python -m benchmarks.training --models tiny mlp --ways bare train compiled loader pythae
 
-Every way trains the same network on the same images in this one process. They take turns, about
-`--seconds` each, so that a busy neighbour slows all of them, and what is printed is the median
-over the rounds: milliseconds a step, and each round's time by the bare loop's of that round.
+Every way trains the same network on the same images in this one process. They take turns, whole
+epochs for about `--seconds` each, so that a busy neighbour slows all of them, and what is printed
+is the median over the rounds: milliseconds a step, each round's time by the bare loop's of that
+round with its quartiles, and the throughput by that of the way named last.
 
 bare      what is left when all but the arithmetic is taken away: index-selected batches, the loss
           written out, fused Adam
 train     `training.train` with rows, evaluations, snapshots, checkpoints and heartbeats into a run
           directory
+compiled  the same with `training.compile` on
+loader    a DataLoader, plain Adam, and the loss read at every step
+pythae    its trainer; `pip install -r benchmarks/requirements.txt`
 
 Prints a Markdown table.
 """
 
 import argparse
 import itertools
+import math
 import os
 import statistics
 import tempfile
@@ -29,11 +35,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the worker does, befor
 import torch
 from torch.nn import functional as F
 
+from benchmarks import peers
 from benchmarks.machine import machine
 from infovae_core import data, runs, training, worker
 from infovae_core.config import RunConfig
 from infovae_core.data import Dataset, Split
-from infovae_core.divergences import mmd2
 from infovae_core.recorder import Pulse, Recorder
 
 Steps = Iterator[object]
@@ -52,14 +58,16 @@ def case(model: str, objective: dict, batch: int | None) -> Case:
     settings = {
         "tiny": {"model": {"widths": (128, 64), "latent_dim": 10}, "training": {"batch_size": 64}},
         "mlp": {"model": {"widths": (512, 256), "latent_dim": 20}},
+        "cnn": {"model": {"network": "cnn_infomax", "latent_dim": 20}},
     }[model]
-    settings.setdefault("training", {"batch_size": 128})["epochs"] = 1_000_000
+    settings.setdefault("training", {"batch_size": 128})["epochs"] = 1000
     if batch is not None:
         settings["training"]["batch_size"] = batch
     config = RunConfig.model_validate(settings | {"objective": objective})
     if model == "tiny":
         return Case(config, data.load(config.data), 1)
-    return Case(config, grey_images(20_000, 2_000), torch.get_num_threads())
+    images = {"mlp": (20_000, 2_000), "cnn": (5_000, 500)}[model]
+    return Case(config, grey_images(*images), torch.get_num_threads())
 
 
 def grey_images(train: int, test: int, shape: tuple[int, ...] = (28, 28)) -> Dataset:
@@ -72,50 +80,29 @@ def grey_images(train: int, test: int, shape: tuple[int, ...] = (28, 28)) -> Dat
     return Dataset("noise", *parts, tuple(map(str, range(10))))
 
 
-def bare(case: Case) -> Steps:
-    """Nothing but arithmetic, written out."""
-    config, x = case.config, case.images.train.x
-    model = training.init(config, case.images).model
-    optimizer = torch.optim.Adam(model.parameters(), config.training.learning_rate, fused=True)
-    batch, objective = config.training.batch_size, config.objective
+def recorded(case: Case, root: Path, compile: str) -> Steps:
+    """What a worker does with a run, and with the next when it is over."""
+    kept = case.config.training.model_copy(update={"compile": compile})
+    config = case.config.model_copy(update={"training": kept})
     while True:
-        order = torch.randperm(len(x))
-        for rows in order[: len(x) // batch * batch].view(-1, batch):
-            images = x.index_select(0, rows)
-            mean, log_var = model.encoder(images).chunk(2, -1)
-            z = mean + (0.5 * log_var).exp() * torch.randn_like(mean)
-            logits = model.decoder(z)
-            loss = F.binary_cross_entropy_with_logits(logits, images, reduction="sum") / batch
-            rate = 0.5 * (log_var.exp() + mean.square() - 1 - log_var).sum() / batch
-            if objective.name == "InfoVAE":
-                loss = loss + (1 - objective.alpha) * rate
-                weight = objective.alpha + objective.lam - 1
-                loss = loss + weight * mmd2(z, torch.randn_like(z), objective.kernel)
-            else:
-                loss = loss + rate
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            yield
-
-
-def recorded(case: Case, root: Path) -> Steps:
-    """What a worker does with a run."""
-    run = runs.create(root, case.config.model_dump(mode="json"))
-    state = training.init(case.config, case.images)
-    with Pulse(run) as pulse:
-        pulse.start(0, training.plan(case.config, case.images), "cpu")
-        recorder = Recorder(run, case.config, case.images, pulse)
-        with worker.obeying(run) as asked:
-            for report in training.train(case.config, case.images, state, recorder.turns):
-                recorder.report(report)
-                asked()
-                yield
+        run = runs.create(root, config.model_dump(mode="json"))
+        state = training.init(config, case.images)
+        with Pulse(run) as pulse:
+            pulse.start(0, training.plan(config, case.images), "cpu")
+            recorder = Recorder(run, config, case.images, pulse)
+            with worker.obeying(run) as asked:
+                for report in training.train(config, case.images, state, recorder.turns):
+                    recorder.report(report)
+                    asked()
+                    yield
 
 
 WAYS: dict[str, Callable[[Case, Path], Steps]] = {
-    "bare": lambda case, root: bare(case),
-    "train": recorded,
+    "bare": lambda case, root: peers.bare(case.config, case.images),
+    "train": lambda case, root: recorded(case, root, "off"),
+    "compiled": lambda case, root: recorded(case, root, "on"),
+    "loader": lambda case, root: peers.loader(case.config, case.images),
+    "pythae": lambda case, root: peers.pythae(case.config, case.images),
 }
 
 
@@ -125,32 +112,37 @@ def take_turns(
     """Seconds a step of each way in each round."""
     torch.set_num_threads(case.threads)
     steps = {way: WAYS[way](case, root) for way in ways}
-    counts = {way: warm(step, seconds) for way, step in steps.items()}
+    epoch = training.plan(case.config, case.images).steps_per_epoch
+    counts = {way: warm(step, epoch, seconds) for way, step in steps.items()}
     times: dict[str, list[float]] = {way: [] for way in ways}
     for turn in range(rounds):
         for way in ways if turn % 2 else reversed(ways):  # who comes first may find a warm cache
-            begun = time.perf_counter()
-            for _ in itertools.islice(steps[way], counts[way]):
-                pass
-            times[way].append((time.perf_counter() - begun) / counts[way])
+            times[way].append(timed(steps[way], counts[way]))
     for step in steps.values():
         step.close()
     return times
 
 
-def warm(steps: Steps, seconds: float) -> int:
-    """Train for a while; how many steps take about so many seconds."""
-    begun, count = time.perf_counter(), 0
-    while time.perf_counter() - begun < 2 * seconds:
-        next(steps)
-        count += 1
-    return max(1, count // 2)
+def timed(steps: Steps, count: int) -> float:
+    """Seconds a step, over so many."""
+    begun = time.perf_counter()
+    for _ in itertools.islice(steps, count):
+        pass
+    return (time.perf_counter() - begun) / count
+
+
+def warm(steps: Steps, epoch: int, seconds: float) -> int:
+    """Train until steps are what they will be; in how many, whole epochs, so many seconds pass."""
+    timed(steps, math.ceil((training.SETTLED + 1) / epoch) * epoch)
+    return epoch * max(1, round(seconds / epoch / timed(steps, epoch)))
 
 
 OBJECTIVES = {
     "VAE": {"name": "VAE"},
     "InfoVAE, MMD": {"name": "InfoVAE", "alpha": 0.8, "lam": 5.0},
     "InfoVAE, MMD, IMQ": {"name": "InfoVAE", "alpha": 0.8, "lam": 5.0, "kernel": "imq"},
+    "InfoVAE, Jensen": {"name": "InfoVAE", "alpha": 0.8, "lam": 5.0, "divergence": "jensen"},
+    "InfoMax-VAE": {"name": "InfoMaxVAE"},
 }
 
 
@@ -158,28 +150,37 @@ def main() -> None:
     """Print a Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", nargs="+", default=["tiny", "mlp"])
-    parser.add_argument("--objectives", nargs="+", default=list(OBJECTIVES))
+    parser.add_argument("--objectives", nargs="+", default=["VAE"], choices=OBJECTIVES)
     parser.add_argument("--batch", type=int, nargs="+", default=[None])
     parser.add_argument("--ways", nargs="+", default=["bare", "train"])
+    parser.add_argument("--threads", type=int, help="left out: 1 for tiny, else all")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=0.5)
     args = parser.parse_args()
     torch.set_flush_denormal(True)
     print(f"{machine()}\n")
-    print("| model | objective | batch | way | ms a step | × bare | from | to |")
-    print("|---|---|---|---|---|---|---|---|")
+    print("| model | objective | batch | way | ms a step | × bare | from | to | throughput × |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for model, name, batch in itertools.product(args.models, args.objectives, args.batch):
         chosen = case(model, OBJECTIVES[name], batch)
+        chosen = chosen._replace(threads=args.threads or chosen.threads)
         with tempfile.TemporaryDirectory() as root:
             times = take_turns(chosen, args.ways, args.rounds, args.seconds, Path(root))
         for way, taken in times.items():
-            ratios = [t / base for t, base in zip(taken, times["bare"], strict=True)]
-            low, middle, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
+            low, middle, high = quartiles(taken, times["bare"])
+            _, peer, _ = quartiles(times[args.ways[-1]], taken)
             print(
                 f"| {model} | {name} | {chosen.config.training.batch_size} | {way} "
-                f"| {1e3 * statistics.median(taken):.3g} | {middle:.2f} | {low:.2f} | {high:.2f} |",
+                f"| {1e3 * statistics.median(taken):.3g} | {middle:.2f} | {low:.2f} | {high:.2f} "
+                f"| {peer:.2f} |",
                 flush=True,
             )
+
+
+def quartiles(taken: list[float], base: list[float]) -> list[float]:
+    """Of the rounds' ratios."""
+    ratios = [t / b for t, b in zip(taken, base, strict=True)]
+    return statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ def save(state: State, folder: Path) -> None:
     weights, rest = _files(folder, state.step)
     record = {
         "step": state.step,
+        "turned": state.turned,
         "sums": state.sums,
         "objective": state.objective.model_dump_json(),
         "device": state.generator.device.type,
@@ -76,7 +77,7 @@ def _loaded(config: RunConfig, data: Dataset, weights: Path, rest: Path) -> Stat
     state = training.init(config, data)
     _whole(state).load_state_dict(load_file(weights))
     record = torch.load(rest, map_location="cpu", weights_only=True)
-    state.step = record["step"]
+    state.step, state.turned = record["step"], record.get("turned", 0)
     state.objective = type(state.objective).model_validate_json(record["objective"])
     state.sums = record["sums"] and {
         name: value.to(data.train.x.device) for name, value in record["sums"].items()

@@ -297,6 +297,14 @@ class TrainingConfig(Record):
         title="Device",
         description="auto takes a GPU where there is one; else cpu, cuda, cuda:1, mps.",
     )
+    compile: Literal["auto", "on", "off"] = Field(
+        "auto",
+        title="Compile",
+        description="Have the steps compiled after the first 200: up to a minute, a few seconds "
+        "the next time, and then faster for small networks. auto does so where a run is long "
+        "enough to earn it back; where compiling fails, training goes on without.",
+        json_schema_extra={"folded": True},
+    )
 
 
 RATES = ("learning_rate", "critic_learning_rate")

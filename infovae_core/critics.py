@@ -12,11 +12,11 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.distributions import Independent
 from torch.optim import Adam
 
 from infovae_core.bounds import guarded_exp
-from infovae_core.model import Pass, diagonal_normal
+from infovae_core.distributions import DiagonalNormal
+from infovae_core.model import Pass
 from infovae_core.terms import MutualInformation
 
 Critic = Callable[[Tensor, Tensor], Tensor]  # t(x, z) of all that x and z broadcast to
@@ -44,12 +44,12 @@ class Coded(NamedTuple):
         noise = torch.randn(
             self.mean.shape, generator=generator, dtype=self.mean.dtype, device=self.mean.device
         )
-        q = diagonal_normal(self.mean, self.std)
+        q = DiagonalNormal.of(self.mean, self.std)
         z = self.mean + self.std * noise
         return Pass(self.x, q, z, log_px=z.new_zeros(len(z)), prior=noise)
 
 
-def coded(x: Float[Tensor, "n *data"], q: Independent) -> Coded:
+def coded(x: Float[Tensor, "n *data"], q: DiagonalNormal) -> Coded:
     """Images beside their posteriors."""
     return Coded(x.flatten(1), q.mean, q.stddev)
 

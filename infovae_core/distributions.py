@@ -1,4 +1,4 @@
-"""Distributions of a pixel that torch lacks, or has in a form that loses digits; nats.
+"""Distributions that torch lacks, or has in a form that loses digits or time; nats.
 
 Each is exact in single precision at its extremes, and so is its gradient.
 """
@@ -15,6 +15,78 @@ from torch.distributions import Distribution, constraints
 
 LEVELS = 256  # of a byte
 WIDEST = 7.0  # log-scales of a logistic stay within ± this: a thousandth, a thousand
+
+
+class DiagonalNormal(Distribution):
+    """N(mean, diag σ²), from log σ² as an encoder gives it: a rate needs no logarithm of σ.
+
+    Twice as fast as torch's Independent(Normal), which is felt where networks are small.
+
+    Args:
+        mean, log_var: [*b, d]; batch shape *b, event shape [d].
+    """
+
+    arg_constraints: ClassVar = {}
+    support = constraints.real_vector
+    mean: Tensor = None  # in place of the base class's property
+
+    def __init__(self, mean: Float[Tensor, "*b d"], log_var: Float[Tensor, "*b d"]) -> None:
+        self.mean, self.log_var = mean, log_var
+        super().__init__(mean.shape[:-1], mean.shape[-1:], validate_args=False)
+
+    @classmethod
+    def of(cls, mean: Float[Tensor, "*b d"], std: Float[Tensor, "*b d"]) -> "DiagonalNormal":
+        """From standard deviations."""
+        return cls(mean, 2 * std.log())
+
+    @classmethod
+    def standard(cls, like: Float[Tensor, "*b d"]) -> "DiagonalNormal":
+        """The prior p(z) = N(0, I), in the shape, device and dtype of `like`."""
+        return cls(torch.zeros_like(like), torch.zeros_like(like))
+
+    @property
+    def stddev(self) -> Float[Tensor, "*b d"]:
+        return (0.5 * self.log_var).exp()
+
+    @property
+    def variance(self) -> Float[Tensor, "*b d"]:
+        return self.log_var.exp()
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        squares = (value - self.mean).square() * (-self.log_var).exp()
+        return -0.5 * (squares + self.log_var + math.log(2 * math.pi)).sum(-1)
+
+    def sample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:
+        with torch.no_grad():
+            noise = torch.randn(self._extended_shape(sample_shape)).to(self.mean)
+            return self.mean + self.stddev * noise
+
+
+class Bernoulli(Distribution):
+    """log p(x) = Σ_i x_i log π_i + (1 − x_i) log(1 − π_i) of images of independent values.
+
+    Args:
+        logits: logit π, [b, *data]; event shape *data.
+    """
+
+    arg_constraints: ClassVar = {}
+    support = constraints.unit_interval
+
+    def __init__(self, logits: Float[Tensor, "b *data"]) -> None:
+        self.logits = logits
+        super().__init__(logits.shape[:1], logits.shape[1:], validate_args=False)
+
+    def log_prob(self, value: Float[Tensor, "b *data"]) -> Float[Tensor, " b"]:
+        lost = F.binary_cross_entropy_with_logits(self.logits, value, reduction="none")
+        return -lost.flatten(1).sum(1)
+
+    @property
+    def mean(self) -> Float[Tensor, "b *data"]:
+        return self.logits.sigmoid()
+
+    def sample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:
+        with torch.no_grad():
+            return self.mean.expand(self._extended_shape(sample_shape)).bernoulli()
 
 
 class ContinuousBernoulli(Distribution):

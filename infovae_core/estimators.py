@@ -13,8 +13,8 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.distributions import Independent
 
+from infovae_core.distributions import DiagonalNormal
 from infovae_core.divergences import KERNELS, squared_distances, stein_kernel
 
 CELLS = 1 << 19  # pairs at a time, 4 MiB in double precision
@@ -45,7 +45,7 @@ class Surgery(NamedTuple):
         return self.rate - self.information
 
 
-def surgery(q: Independent, z: Float[Tensor, "n d"], block: int | None = None) -> Surgery:
+def surgery(q: DiagonalNormal, z: Float[Tensor, "n d"], block: int | None = None) -> Surgery:
     """Take the rate of N images apart: what codes say of images, and how they miss the prior.
 
     The mean of `information` is a lower bound on I_q(x; z) of the distribution that the images come
@@ -133,7 +133,7 @@ def blocks(rows: int, columns: int, block: int | None = None) -> Iterator[slice]
 
 
 def log_aggregated(
-    q: Independent, z: Float[Tensor, "m d"], block: int | None = None
+    q: DiagonalNormal, z: Float[Tensor, "m d"], block: int | None = None
 ) -> Float[Tensor, " m"]:
     """log q(z) = log (1/N) Σ_j q(z|x_j), the aggregated posterior's log-density at each row of z.
 
@@ -150,7 +150,7 @@ def closed_rate(mean: Float[Tensor, "n d"], variance: Float[Tensor, "n d"]) -> F
 
 
 def mutual_information(
-    q: Independent, z: Float[Tensor, "n d"], block: int | None = None
+    q: DiagonalNormal, z: Float[Tensor, "n d"], block: int | None = None
 ) -> Float[Tensor, ""]:
     """I_q(x; z) of the empirical distribution, mean_i log q(z_i|x_i) − log q(z_i); at most log N.
 
@@ -164,7 +164,7 @@ def mutual_information(
 
 
 def marginal_kl(
-    q: Independent, z: Float[Tensor, "n d"], block: int | None = None
+    q: DiagonalNormal, z: Float[Tensor, "n d"], block: int | None = None
 ) -> Float[Tensor, ""]:
     """KL(q(z) ‖ p(z)) = R − I, R in closed form and I of the same N images.
 

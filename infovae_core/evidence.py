@@ -14,7 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from infovae_core.model import VAE, standard_normal
+from infovae_core.distributions import DiagonalNormal
+from infovae_core.model import VAE
 
 PASSES = 1000  # codes that go through the decoder at once
 
@@ -82,7 +83,7 @@ def importance(
                 (k, *q.mean.shape), generator=generator, dtype=q.mean.dtype, device=x.device
             )
             z = q.mean + q.stddev * noise
-            log_prior, log_q = standard_normal(z).log_prob(z), q.log_prob(z)
+            log_prior, log_q = DiagonalNormal.standard(z).log_prob(z), q.log_prob(z)
             logs = (log_likelihood(model, z, images) + log_prior - log_q).double()
             sums = [
                 torch.logaddexp(total, (power * logs).logsumexp(0))

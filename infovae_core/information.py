@@ -12,11 +12,11 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.distributions import Independent
 from torch.optim import Adam
 
+from infovae_core.distributions import DiagonalNormal
 from infovae_core.estimators import mutual_information
-from infovae_core.model import Pass, diagonal_normal
+from infovae_core.model import Pass
 from infovae_core.randomness import seed_of
 from infovae_core.studies import BoundStudy, PointStudy, Study
 from infovae_core.terms import MutualInformation
@@ -51,9 +51,9 @@ class Report(NamedTuple):
     rows: tuple[Row, ...] = ()
 
 
-def encode(x: Float[Tensor, "n d"], rho: float) -> Independent:
+def encode(x: Float[Tensor, "n d"], rho: float) -> DiagonalNormal:
     """q(z|x) = N(ρ x, (1 − ρ²) I)."""
-    return diagonal_normal(rho * x, torch.full_like(x, math.sqrt(1 - rho**2)))
+    return DiagonalNormal.of(rho * x, torch.full_like(x, math.sqrt(1 - rho**2)))
 
 
 def draw(count: int, study: Study, generator: torch.Generator) -> Pass:

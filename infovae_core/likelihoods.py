@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.distributions import Bernoulli as TorchBernoulli
 from torch.distributions import Distribution, Independent, Normal
 
 from infovae_core import distributions
@@ -53,7 +52,7 @@ class Bernoulli(Likelihood):
 
     def forward(self, output: Tensor) -> Distribution:
         """p(x|z) with event shape *data, from logits [b, *data]."""
-        return of_image(TorchBernoulli(logits=output, validate_args=False))
+        return distributions.Bernoulli(output)
 
 
 class ContinuousBernoulli(Likelihood):

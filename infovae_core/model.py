@@ -7,19 +7,10 @@ from itertools import pairwise
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent, Normal
+from torch.distributions import Distribution
 
+from infovae_core.distributions import DiagonalNormal
 from infovae_core.likelihoods import Likelihood
-
-
-def diagonal_normal(mean: Float[Tensor, "*b d"], std: Float[Tensor, "*b d"]) -> Independent:
-    """N(mean, diag std²) with event shape [d]."""
-    return Independent(Normal(mean, std, validate_args=False), 1)
-
-
-def standard_normal(like: Float[Tensor, "*b d"]) -> Independent:
-    """The prior p(z) = N(0, I), in the shape, device and dtype of `like`."""
-    return diagonal_normal(torch.zeros_like(like), torch.ones_like(like))
 
 
 @dataclass(frozen=True)
@@ -27,7 +18,7 @@ class Pass:
     """One batch through the model: all that an objective may look at. Nats, per image."""
 
     x: Float[Tensor, "b *data"]
-    q: Independent  # q(z|x), diagonal normal: batch shape [b], event shape [d]
+    q: DiagonalNormal  # q(z|x)
     z: Float[Tensor, "b d"]  # one reparameterised draw per image
     log_px: Float[Tensor, " b"]  # log p(x|z)
     prior: Float[Tensor, "b d"]  # a fresh draw from p(z), for terms that compare samples
@@ -39,9 +30,9 @@ class Pass:
 
     @property
     def rate(self) -> Float[Tensor, " b"]:
-        """KL(q(z|x) ‖ p(z)) = Σ_j [½(σ_j² + μ_j² − 1) − log σ_j], in closed form."""
-        mean, std = self.q.base_dist.loc, self.q.base_dist.scale
-        return (0.5 * (std.square() + mean.square() - 1) - std.log()).sum(-1)
+        """KL(q(z|x) ‖ p(z)) = ½ Σ_j [σ_j² − 1 + μ_j² − log σ_j²], in closed form."""
+        mean, log_var = self.q.mean, self.q.log_var
+        return 0.5 * (log_var.expm1() + mean.square() - log_var).sum(-1)
 
     def detach(self) -> "Pass":
         """The same pass for a critic: its z and log p(x|z) lead no gradient to the model."""
@@ -62,10 +53,9 @@ class VAE(nn.Module):
         self.encoder, self.decoder, self.likelihood = encoder, decoder, likelihood
         self.latent_dim = latent_dim
 
-    def posterior(self, x: Float[Tensor, "b *data"]) -> Independent:
+    def posterior(self, x: Float[Tensor, "b *data"]) -> DiagonalNormal:
         """q(z|x), batch shape [b], event shape [d]."""
-        mean, log_var = self.encoder(x).chunk(2, dim=-1)
-        return diagonal_normal(mean, (0.5 * log_var).exp())
+        return DiagonalNormal(*self.encoder(x).chunk(2, dim=-1))
 
     def decode(self, z: Float[Tensor, "b d"]) -> Distribution:
         """p(x|z), batch shape [b], event shape *data."""
@@ -73,12 +63,10 @@ class VAE(nn.Module):
         return output if isinstance(output, Distribution) else self.likelihood(output)
 
     def draw_noise(
-        self, batch: int, generator: torch.Generator | None = None
-    ) -> Float[Tensor, "2 b d"]:
-        """Standard normal noise for one pass, in the model's dtype and on its device."""
-        weight = next(self.parameters())
-        shape = (2, batch, self.latent_dim)
-        return torch.randn(shape, generator=generator, dtype=weight.dtype, device=weight.device)
+        self, x: Float[Tensor, "b *data"], generator: torch.Generator | None = None, passes: int = 1
+    ) -> Float[Tensor, "2 m d"]:
+        """Standard normal noise for passes of x, m = passes · b, in its dtype and on its device."""
+        return x.new_empty((2, passes * len(x), self.latent_dim)).normal_(generator=generator)
 
     def forward(
         self, x: Float[Tensor, "b *data"], noise: Float[Tensor, "2 b d"] | None = None
@@ -89,9 +77,9 @@ class VAE(nn.Module):
         is a function of its arguments alone.
         """
         if noise is None:
-            noise = self.draw_noise(len(x))
+            noise = self.draw_noise(x)
         q = self.posterior(x)
-        z = q.base_dist.loc + q.base_dist.scale * noise[0]
+        z = q.mean + q.stddev * noise[0]
         return Pass(x, q, z, self.decode(z).log_prob(x), noise[1])
 
 

@@ -7,6 +7,7 @@ for, so that a form costs milliseconds.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -107,10 +108,10 @@ class Objective(BaseModel, frozen=True):
         parts = {"distortion": p.distortion.mean()}
         total = parts["distortion"]
         for weight, term in self.terms():
-            with torch.set_grad_enabled(torch.is_grad_enabled() and weight != 0):
+            with nullcontext() if weight else torch.no_grad():
                 parts[term.name] = term(p, critics.get(term.name))
-            if weight != 0:
-                total = total + weight * parts[term.name]
+            if weight:
+                total = torch.add(total, parts[term.name], alpha=weight)
         return Loss(total, parts)
 
     def critic_loss(self, p: Pass, critics: dict[str, nn.Module]) -> Tensor:

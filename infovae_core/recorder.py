@@ -55,8 +55,8 @@ class Recorder:
         with suppress(RunError):  # what cannot be read is written again
             self.pictured = run.pictures is not None
         # As often as a change would show: at once, and later less and less.
-        self.snapshots = Cadence(0.4, growth=1 / 150, at_once=True)
-        self.checkpoints = Cadence(10.0)
+        self.snapshots = Cadence(0.4, share=0.03, growth=1 / 150, at_once=True)
+        self.checkpoints = Cadence(10.0, share=0.01)
 
     def report(self, report: Report) -> Report:
         """Keep the rows of one step, and whatever else is due; give the report as it was kept."""
@@ -64,6 +64,8 @@ class Recorder:
         self.pulse.step = state.step
         if report.turned is not None:
             self._turn(report)
+        if report.event is not None and state.step > max(self.logged.values(), default=0):
+            self.run.event(**report.event, step=state.step)
         rows = tuple(self._log(row, state) for row in report.rows)
         self._check_step(state)
         if self.snapshots.due:

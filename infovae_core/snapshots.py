@@ -193,7 +193,8 @@ def principal_plane(
     turned and mirrored to come closest to `before` (orthogonal Procrustes), so that a view of a
     model in training does not jump.
     """
-    basis = np.linalg.eigh(np.cov(z, rowvar=False, dtype=np.float64))[1][:, :-3:-1]
+    covariance = torch.from_numpy(z).double().T.cov()  # numpy's threads would fight with torch's
+    basis = torch.linalg.eigh(covariance)[1][:, [-1, -2]].numpy()
     if before is None:
         largest = np.abs(basis).argmax(0)
         basis = basis * np.sign(basis[largest, range(2)])

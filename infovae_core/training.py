@@ -6,29 +6,31 @@ resumed goes on bit for bit, and runs that differ only in their objective see th
 """
 
 import math
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from infovae_core import estimators, fits, networks
+from infovae_core import estimators, fits, networks, pace
 from infovae_core.catalogue import SETS
 from infovae_core.config import Knobs, RunConfig
 from infovae_core.data import Dataset, Split, spread
-from infovae_core.model import VAE, Pass
+from infovae_core.model import VAE
 from infovae_core.objectives import Objective
 from infovae_core.randomness import seed_of
+from infovae_core.tape import Tape
 from infovae_core.terms import NATS
 
 TRAIN_ROWS = 2000  # about as many training rows as a long run writes
-CODES_ROWS = 500  # about as many rows of codes, at most
 CODES = 1000  # held-out images whose codes such a row compares with one another
-CODES_SHARE = 0.05  # of the time of training that they may take, in steps of
-PAIRS_PER_STEP = 1e6  # densities of a code unit under a posterior, where networks are small
+SETTLED = 200  # steps after which a run is not expected to end or be turned at once
+COMPILED_FROM = 50_000  # steps, from which "auto" compiles them
 
 
 @dataclass
@@ -43,7 +45,11 @@ class State:
     generator: torch.Generator
     critic_steps: int = 1  # for each step of the model
     step: int = 0
+    turned: int = 0  # after which step knobs were turned last
     sums: dict[str, Tensor] | None = None  # of each value over the steps since the last row
+
+
+Step = Callable[[Tensor, Tensor], dict[str, Tensor]]  # of images and noise
 
 
 class Plan(NamedTuple):
@@ -77,6 +83,7 @@ class Report(NamedTuple):
     state: State
     rows: tuple[Row, ...]
     turned: Knobs | None = None  # just before this step
+    event: dict[str, Any] | None = None  # what else there is to say, as `Run.event` takes it
 
 
 def resolve_device(name: str) -> torch.device:
@@ -142,28 +149,101 @@ def kind_of(data: Dataset) -> fits.Items:
     return fits.Items(data.shape, binary, data.kind == "points")
 
 
-def train_step(state: State, objective: Objective, x: Tensor) -> dict[str, Tensor]:
+def train_step(
+    state: State, objective: Objective, x: Tensor, noise: Tensor | None = None
+) -> dict[str, Tensor]:
     """Steps of the critics, then one of the model, on the images x [b, *data].
 
     Each further step of the critics takes fresh codes of the same images. Returns the total and
     its parts as tensors on the device: nothing waits for it here.
+
+    Args:
+        noise: as `draw_noise` gives it, which it is left out for.
     """
-    p = draw(state, x)
+    noise = draw_noise(state, x) if noise is None else noise
+    first, *further = noise.split(len(x), 1)
+    p = state.model(x, first)
     if state.critic_optimizer is not None:
         descend(state.critic_optimizer, objective.critic_loss(p.detach(), state.critics))
-        for _ in range(state.critic_steps - 1):
+        for again in further:
             with torch.no_grad():
-                again = draw(state, x)
-            descend(state.critic_optimizer, objective.critic_loss(again, state.critics))
+                q = state.model(x, again)
+            descend(state.critic_optimizer, objective.critic_loss(q, state.critics))
     loss = objective.loss(p, state.critics)
     descend(state.optimizer, loss.total)
-    state.step += 1
     return {"total": loss.total.detach()} | {k: v.detach() for k, v in loss.parts.items()}
 
 
-def draw(state: State, x: Tensor) -> Pass:
-    """A pass of the images x with noise of the run's own generator."""
-    return state.model(x, state.model.draw_noise(len(x), state.generator))
+class Stepper:
+    """Takes the steps of a run: as `train_step` does and, after `SETTLED` of them, from its tape.
+
+    Knobs are on the tape as they were: once they are turned, that begins anew. Which steps are
+    taken from a compiled tape is decided by step and plan alone: a run that is resumed compiles the
+    same.
+
+    Args:
+        end: the run's last step.
+        compile: see `TrainingConfig.compile`.
+    """
+
+    def __init__(self, state: State, end: int, compile: str) -> None:
+        self.state, self.end, self.compile = state, end, compile
+        self.event: dict[str, Any] | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self.begun, self.recorded = self.state.turned, False
+        self.step: Step = partial(train_step, self.state, self.state.objective)
+
+    def __call__(self, x: Tensor) -> dict[str, Tensor]:
+        state, noise = self.state, draw_noise(self.state, x)
+        if self.begun != state.turned:
+            self._begin()
+        if not self.recorded and state.step - self.begun >= SETTLED:
+            self.recorded = True
+            self._record(x, noise)
+        values = self.step(x, noise)
+        state.step += 1
+        return values
+
+    def _record(self, x: Tensor, noise: Tensor) -> None:
+        """Take further steps from a tape, or, where there can be none, go on and say so."""
+        began, left, what = time.monotonic(), self.end - self.begun, "recorded"
+        try:
+            self.step = Tape(self.step, changing(self.state), x, noise)
+            what = "compiled"
+            if self.compile == "on" or (self.compile == "auto" and pays(self.state, left)):
+                self.step = self.step.compiled(changing(self.state), x, noise)
+                self.event = {"kind": "compiled", "seconds": round(time.monotonic() - began, 1)}
+        except Exception as error:
+            said = (str(error).strip() or repr(error)).splitlines()[0]
+            text = f"the step could not be {what} and is taken as before, only slower: {said}"
+            self.event = {"kind": "warning", "text": text}
+
+    def said(self) -> dict[str, Any] | None:
+        """What there is to say since the last call."""
+        event, self.event = self.event, None
+        return event
+
+
+def pays(state: State, steps: int) -> bool:
+    """Whether the compiler's time comes back: not on a GPU unasked, nor with convolutions."""
+    convolves = any(isinstance(m, nn.modules.conv._ConvNd) for m in state.model.modules())
+    return steps >= COMPILED_FROM and not convolves and state.generator.device.type == "cpu"
+
+
+def changing(state: State) -> list[Tensor]:
+    """The tensors that a step changes."""
+    optimizers = (state.optimizer, state.critic_optimizer)
+    kept = [v for o in optimizers if o is not None for s in o.state.values() for v in s.values()]
+    modules = (state.model, *state.critics.values())
+    return kept + [w for m in modules for w in (*m.parameters(), *m.buffers())]
+
+
+def draw_noise(state: State, x: Tensor) -> Tensor:
+    """The run's own noise for a step on the images x: of a pass for each step of the critics."""
+    passes = 1 if state.critic_optimizer is None else state.critic_steps
+    return state.model.draw_noise(x, state.generator, passes)
 
 
 def descend(optimizer: Optimizer, loss: Tensor) -> None:
@@ -181,6 +261,7 @@ def turn(state: State, knobs: Knobs) -> None:
     if knobs.objective is not None:
         state.objective.check_turn(knobs.objective)
         state.objective = knobs.objective
+    state.turned = state.step
     for optimizer, rate in (
         (state.optimizer, knobs.learning_rate),
         (state.critic_optimizer, knobs.critic_learning_rate),
@@ -198,15 +279,16 @@ def train(
 ) -> Iterator[Report]:
     """Train to the end of the plan, a report after every step.
 
-    Rows come with step 1, with every `Plan.row_every` steps (train), and with the end of every
-    epoch (test) or of some (codes; see `codes_every`). `state` goes on from where a checkpoint left
-    it. `turns` are knobs by the step after which they are turned, the config's where left out; the
-    caller may add to them meanwhile.
+    Rows come with step 1 and every `Plan.row_every` steps (train), and with the end of the first
+    epoch, the last and some between (test and codes, see `pace`). `state` goes on from where a
+    checkpoint left it. `turns` are knobs by the step after which they are turned, the config's
+    where left out; the caller may add to them meanwhile.
     """
     state = state or init(config, data)
     if turns is None:
         turns = {turn.step: turn.knobs for turn in config.turns}
     length = plan(config, data)
+    steps = Stepper(state, length.steps, config.training.compile)
     while state.step < length.steps:
         epoch, done = divmod(state.step, length.steps_per_epoch)
         order = batches(config.training.seed, epoch, data.train, length.batch_size)
@@ -217,8 +299,9 @@ def train(
             x = data.train.items(rows)
             if data.dynamic:
                 x = torch.bernoulli(x, generator=state.generator)
-            values = train_step(state, state.objective, x)
-            yield Report(state, tuple(due_rows(state, length, data, values)), turned)
+            values = steps(x)
+            rows_due = tuple(due_rows(state, length, data, values))
+            yield Report(state, rows_due, turned, steps.said())
 
 
 def batches(seed: int, epoch: int, split: Split, batch_size: int) -> Tensor:
@@ -237,20 +320,14 @@ def due_rows(state: State, length: Plan, data: Dataset, values: dict[str, Tensor
         state.sums = None
     epoch, rest = divmod(state.step, length.steps_per_epoch)
     if rest == 0:
-        every = codes_every(length, min(CODES, len(data.test)), state.model.latent_dim)
-        if epoch % every == 0 or epoch in (1, length.epochs):
+        n, weights = len(data.test), sum(w.numel() for w in state.model.parameters())
+        codes = pace.codes(min(CODES, n), state.model.latent_dim), pace.CODES_SHARE
+        test = pace.test(weights, n, length.batch_size), pace.TEST_SHARE
+        ends = epoch in (1, length.epochs)
+        if ends or epoch % pace.epochs_between(*codes, length, weights) == 0:
             yield Row("codes", describe_codes(state, data.test))
-        yield Row("test", evaluate(state, data.test, length.batch_size))
-
-
-def codes_every(length: Plan, n: int, d: int) -> int:
-    """Epochs between two rows of codes, so many that these take `CODES_SHARE` of the time at most.
-
-    The time is not measured but counted in pairs, n²(d + 3), for a run that is resumed or repeated
-    must write the same rows.
-    """
-    steps = n * n * (d + 3) / PAIRS_PER_STEP / CODES_SHARE
-    return max(1, math.ceil(steps / length.steps_per_epoch), length.epochs // CODES_ROWS)
+        if ends or epoch % pace.epochs_between(*test, length, weights) == 0:
+            yield Row("test", evaluate(state, data.test, length.batch_size))
 
 
 def steps_since_row(step: int, length: Plan) -> int:
@@ -279,7 +356,7 @@ def evaluate(state: State, split: Split, batch_size: int = 128) -> dict[str, flo
     for x in (
         split.items(slice(i, None, blocks)) for i in range(blocks)
     ):  # neighbours may be alike, as in MNIST
-        p = state.model(x, state.model.draw_noise(len(x), generator))
+        p = state.model(x, state.model.draw_noise(x, generator))
         loss = state.objective.loss(p, state.critics)
         for name, value in {"total": loss.total, **loss.parts}.items():
             totals[name] = totals.get(name, 0) + value * len(x)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.distributions import Independent, MultivariateNormal
+from torch.distributions import MultivariateNormal
 
+from infovae_core.distributions import DiagonalNormal
 from infovae_core.divergences import IMQ_SCALES
 from infovae_core.likelihoods import Gaussian
-from infovae_core.model import VAE, diagonal_normal
+from infovae_core.model import VAE
 
 
 class ProbabilisticPCA:
@@ -117,10 +118,10 @@ class LinearEncoder:
         variance = self.aggregated.diagonal()
         return 0.5 * (variance + self.b**2 - 1 - variance.log()).sum().item()
 
-    def posterior(self, x: Tensor) -> Independent:
+    def posterior(self, x: Tensor) -> DiagonalNormal:
         """q(z|x), for a diagonal C."""
         mean = x @ self.a.T + self.b
-        return diagonal_normal(mean, self.c.diagonal().sqrt().expand_as(mean))
+        return DiagonalNormal.of(mean, self.c.diagonal().sqrt().expand_as(mean))
 
     def sample(self, count: int) -> Tensor:
         """Images [count, n]."""

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from infovae_core import aggregate, estimators
-from infovae_core.model import diagonal_normal
+from infovae_core.distributions import DiagonalNormal
 from tests import oracles
 
 EDGES = np.linspace(-12, 12, 241)
@@ -36,7 +36,7 @@ def test_the_density_of_wide_posteriors_is_the_mixture_that_estimates_use():
     edges = np.linspace(-3, 3, 121)
     middles = torch.from_numpy((edges[:-1] + edges[1:]) / 2)
     places = torch.cartesian_prod(middles, middles)
-    q = diagonal_normal(torch.from_numpy(mean), torch.from_numpy(std))
+    q = DiagonalNormal.of(torch.from_numpy(mean), torch.from_numpy(std))
     expected = estimators.log_aggregated(q, places).exp().view(120, 120)
     np.testing.assert_allclose(aggregate.on_axes(mean, std, edges), expected, atol=5e-4)
 

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from infovae_core.bounds import BOUNDS, FREE, GUARD, dv, guarded_exp, kl, nce
-from infovae_core.model import Pass, diagonal_normal
+from infovae_core.distributions import DiagonalNormal
+from infovae_core.model import Pass
 from infovae_core.terms import MutualInformation
 from tests.oracles import GaussianPair
 
@@ -30,7 +31,7 @@ OPTIMA = {
 
 
 def as_pass(x, z):
-    return Pass(x, diagonal_normal(z, torch.ones_like(z)), z, x[:, 0], torch.randn_like(z))
+    return Pass(x, DiagonalNormal.of(z, torch.ones_like(z)), z, x[:, 0], torch.randn_like(z))
 
 
 def ratios(pair, count=N):

@@ -5,8 +5,8 @@ import torch
 
 from infovae_core import critics
 from infovae_core.critics import Coded
+from infovae_core.distributions import DiagonalNormal
 from infovae_core.intervals import Z
-from infovae_core.model import diagonal_normal
 from infovae_core.terms import MutualInformation
 from tests.oracles import GaussianPair, optimal_critic
 
@@ -22,7 +22,7 @@ def coded(oracle, count):
     """Images x ~ N(0, I) with the posteriors N(ρ x, 1 − ρ²) of the pair."""
     x = torch.randn(count, oracle.d)
     spread = math.sqrt(1 - oracle.rho**2)
-    return critics.coded(x, diagonal_normal(oracle.rho * x, torch.full_like(x, spread)))
+    return critics.coded(x, DiagonalNormal.of(oracle.rho * x, torch.full_like(x, spread)))
 
 
 def drawn(images, seed=0):

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from infovae_core.distributions import DiagonalNormal
 from infovae_core.divergences import KERNELS, ksd2, mmd2
 from infovae_core.estimators import (
     CELLS,
@@ -19,7 +20,6 @@ from infovae_core.estimators import (
     variance_error,
 )
 from infovae_core.intervals import Z
-from infovae_core.model import diagonal_normal
 from tests.oracles import ProbabilisticPCA, gaussian_mmd2, linear_encoder
 
 N = 4000
@@ -50,7 +50,7 @@ def test_parts_of_the_rate_of_a_linear_encoder_are_the_closed_forms():
 
 
 def test_the_rate_is_the_sum_of_its_parts_image_by_image():
-    q = diagonal_normal(torch.randn(50, 3), torch.rand(50, 3) + 0.1)
+    q = DiagonalNormal.of(torch.randn(50, 3), torch.rand(50, 3) + 0.1)
     z = q.sample()
     s = surgery(q, z)
     whole = s.information + s.total_correlation + s.dimensionwise_kl
@@ -89,7 +89,7 @@ def test_information_lies_between_its_bounds_also_where_log_n_binds(n):
 
 @pytest.mark.parametrize("block", [1, 7, 1000])
 def test_blocks_do_not_change_what_is_summed_over_pairs(block):
-    q, z = diagonal_normal(torch.randn(20, 3), torch.rand(20, 3) + 0.1), torch.randn(9, 3)
+    q, z = DiagonalNormal.of(torch.randn(20, 3), torch.rand(20, 3) + 0.1), torch.randn(9, 3)
     expected = q.log_prob(z[:, None]).logsumexp(1) - math.log(20)
     torch.testing.assert_close(log_aggregated(q, z, block), expected)
 
@@ -99,15 +99,15 @@ def test_blocks_do_not_change_what_is_summed_over_pairs(block):
     upper = densities.diagonal() - others + math.log(19)
     found = surgery(q, z, block)
     torch.testing.assert_close(found.upper, upper)
-    units = (diagonal_normal(q.mean[:, j : j + 1], q.stddev[:, j : j + 1]) for j in range(3))
+    units = (DiagonalNormal.of(q.mean[:, j : j + 1], q.stddev[:, j : j + 1]) for j in range(3))
     alone = [surgery(unit, z[:, j : j + 1]).missing for j, unit in enumerate(units)]
     torch.testing.assert_close(found.units_missing, sum(alone))
 
 
 def test_aggregated_density_stays_exact_for_narrow_posteriors_in_single_precision():
     mean = torch.randn(50, 2, dtype=torch.float32)
-    q = diagonal_normal(mean, torch.full_like(mean, 1e-3))
-    exact = diagonal_normal(mean.double(), torch.full_like(mean, 1e-3).double())
+    q = DiagonalNormal.of(mean, torch.full_like(mean, 1e-3))
+    exact = DiagonalNormal.of(mean.double(), torch.full_like(mean, 1e-3).double())
     expected = exact.log_prob(mean.double()[:, None]).logsumexp(1) - math.log(50)
     torch.testing.assert_close(log_aggregated(q, mean), expected)
 
@@ -115,12 +115,12 @@ def test_aggregated_density_stays_exact_for_narrow_posteriors_in_single_precisio
 @pytest.mark.parametrize("n", [10, 300])
 def test_information_is_capped_at_log_n_and_reaches_it_where_codes_are_apart(n):
     mean = 100 * torch.arange(n * 2.0).reshape(n, 2)
-    q = diagonal_normal(mean, torch.ones(n, 2))
+    q = DiagonalNormal.of(mean, torch.ones(n, 2))
     assert mutual_information(q, q.sample()).item() == pytest.approx(math.log(n))
 
 
 def test_a_collapsed_encoder_carries_nothing():
-    q = diagonal_normal(torch.zeros(50, 3), torch.ones(50, 3))
+    q = DiagonalNormal.of(torch.zeros(50, 3), torch.ones(50, 3))
     for part in surgery(q, q.sample()):
         assert part.tolist() == pytest.approx([0] * 50, abs=1e-12)
     assert mutual_information(q, q.sample()).item() == pytest.approx(0, abs=1e-12)
@@ -176,7 +176,7 @@ ALL_PAIRS = {
 @pytest.mark.parametrize("name", ALL_PAIRS)
 def test_pairs_are_never_in_memory_all_at_once(name):
     n = 2000
-    q = diagonal_normal(torch.randn(n, 2), torch.ones(n, 2))
+    q = DiagonalNormal.of(torch.randn(n, 2), torch.ones(n, 2))
     with Largest() as largest:
         ALL_PAIRS[name](q, q.sample())
     assert n <= largest.numbers <= CELLS < n * n / 4

@@ -14,7 +14,7 @@ CORE = (
     *("files", "measures", "runs"),
 )
 ORDER = [  # each imports only from those before it
-    ("aggregate", "decoders"),
+    ("aggregate", "decoders", "pace", "tape"),
     ("divergences", "distributions", "bounds", "randomness", "runs", "sights"),
     ("catalogue", "likelihoods", "pixelcnn"),
     ("store",),

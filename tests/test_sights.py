@@ -8,8 +8,9 @@ from torch import nn
 from torch.distributions import Normal
 
 from infovae_core.bounds import BOUNDS, FREE
+from infovae_core.distributions import DiagonalNormal
 from infovae_core.divergences import KERNELS, svgd_direction, witness
-from infovae_core.model import Pass, diagonal_normal
+from infovae_core.model import Pass
 from infovae_core.objectives import InfoVAE
 from infovae_core.sights import Field, Flow, Sample, Scores, even_noise
 from infovae_core.terms import DIVERGENCES, MutualInformation, Rate
@@ -61,7 +62,7 @@ def test_a_critic_of_pairs_shows_the_scores_that_make_its_bound(bound):
     kept = critic.log_denominator.clone()
     with torch.no_grad():
         sight = term.sees(seen, critic)
-        q = diagonal_normal(seen.z, torch.ones_like(seen.z))
+        q = DiagonalNormal.of(seen.z, torch.ones_like(seen.z))
         value = term(Pass(seen.x, q, seen.z, seen.z[:, 0], seen.prior), critic)
         torch.testing.assert_close(sight.bound, value)
         torch.testing.assert_close(sight.together, critic(x, seen.z))

@@ -8,8 +8,9 @@ from torch import nn
 from torch.distributions import Normal
 from torch.nn.functional import softplus
 
+from infovae_core.distributions import DiagonalNormal
 from infovae_core.divergences import KERNELS, mmd2, svgd_direction
-from infovae_core.model import Pass, diagonal_normal
+from infovae_core.model import Pass
 from infovae_core.objectives import InfoVAE
 from infovae_core.terms import DIVERGENCES, Jensen, MarginalKL, Stein
 
@@ -18,7 +19,7 @@ M, V = 0.6, 0.5  # q(z) = N(M, V)
 
 
 def as_pass(z):
-    return Pass(z, diagonal_normal(z, torch.ones_like(z)), z, z[:, 0], torch.randn_like(z))
+    return Pass(z, DiagonalNormal.of(z, torch.ones_like(z)), z, z[:, 0], torch.randn_like(z))
 
 
 class LogRatio(nn.Module):
@@ -62,8 +63,8 @@ def test_jensen_shows_the_divergence_and_follows_the_non_saturating_loss():
     ("d", "mean", "variance"), [(1, 0.6, 0.5), (2, 0.5, 0.6), (20, 0.15, 0.85)]
 )
 def test_a_trained_critic_finds_both_divergences(d, mean, variance):
-    prior = diagonal_normal(torch.zeros(d), torch.ones(d))
-    q = diagonal_normal(torch.full((d,), mean), torch.full((d,), variance**0.5))
+    prior = DiagonalNormal.of(torch.zeros(d), torch.ones(d))
+    q = DiagonalNormal.of(torch.full((d,), mean), torch.full((d,), variance**0.5))
     term, steps = Jensen(widths=(32, 32)), 700
     critic = term.make_critic(d, d)
     adam = torch.optim.Adam(critic.parameters(), 4e-3)

@@ -10,7 +10,8 @@ from torch.distributions import Categorical, MixtureSameFamily, MultivariateNorm
 from infovae_core import data, toys
 from infovae_core.catalogue import SETS
 from infovae_core.config import DataConfig
-from infovae_core.model import VAE, diagonal_normal
+from infovae_core.distributions import DiagonalNormal
+from infovae_core.model import VAE
 from infovae_core.toys import LINEAR, MIXTURE
 from tests.oracles import ProbabilisticPCA
 
@@ -99,7 +100,7 @@ def test_the_exact_encoder_makes_the_elbo_the_evidence_at_every_point():
     model = VAE(encoder, decoder, likelihood, d)
     x = torch.tensor(toys.make("linear_gaussian")[1][0]).double()
     p = model(x)
-    log_prior = diagonal_normal(torch.zeros(d), torch.ones(d)).log_prob(p.z)
+    log_prior = DiagonalNormal.of(torch.zeros(d), torch.ones(d)).log_prob(p.z)
     evidence = p.log_px + log_prior - p.q.log_prob(p.z)
     np.testing.assert_allclose(evidence.detach(), LINEAR.log_density(x.numpy()), rtol=1e-7)
     assert p.rate.mean().item() == pytest.approx(LINEAR.information, rel=0.05)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from infovae_core import checkpoints, training
+from infovae_core import checkpoints, pace, training
 from infovae_core.bounds import BOUNDS
 from infovae_core.config import Knobs, RunConfig, Turn
 from infovae_core.data import Split, load
@@ -120,29 +120,34 @@ def test_a_batch_larger_than_the_data_is_the_whole_data(data):
     assert [r.state.step for r in training.train(settings, data)] == [1, 2]
 
 
-def test_rows_come_at_step_1_then_regularly_and_test_rows_at_epoch_ends(data):
-    seen = [(step, split) for step, split, _ in rows(training.train(config(epochs=6), data))]
-    assert [s for s, split in seen if split == "train"] == [1, 10, 20, 24]
-    assert [s for s, split in seen if split == "test"] == [4, 8, 12, 16, 20, 24]
-
-
-def test_rows_of_codes_come_with_the_first_and_last_epoch_and_some_between(data):
-    length = training.plan(config(epochs=6), data)
-    every = training.codes_every(length, 297, 2)
-    assert every == 3  # of four steps each
-    seen = [(step, split) for step, split, _ in rows(training.train(config(epochs=6), data))]
-    assert [s for s, split in seen if split == "codes"] == [4, 12, 24]
+def test_rows_come_at_step_1_then_regularly_and_others_with_epochs(data, monkeypatch):
+    shares = {"test": 0.1, "codes": 0.2}
+    monkeypatch.setattr(pace, "TEST_SHARE", shares["test"])
+    monkeypatch.setattr(pace, "CODES_SHARE", shares["codes"])
+    settings = config(epochs=16)
+    length, model = training.plan(settings, data), training.init(settings, data).model
+    weights = sum(w.numel() for w in model.parameters())
+    works = {"test": pace.test(weights, 297, 64), "codes": pace.codes(297, 2)}
+    seen = [(step, split) for step, split, _ in rows(training.train(settings, data))]
+    assert [s for s, split in seen if split == "train"] == [1, *range(10, 61, 10), 64]
+    for split, work in works.items():
+        every = pace.epochs_between(work, shares[split], length, weights)
+        assert 2 < every < 8
+        expected = [4, *(4 * epoch for epoch in range(every, 16, every)), 64]
+        assert [s for s, of in seen if of == split] == expected
 
 
 @pytest.mark.parametrize("epochs", [3, 10**6])
+@pytest.mark.parametrize("weights", [100, 10**7])
 @pytest.mark.parametrize(("n", "d"), [(2, 1), (297, 2), (1000, 20), (1000, 1024)])
-def test_rows_of_codes_take_a_bounded_share_of_the_work(n, d, epochs):
+def test_rows_between_steps_take_a_bounded_share_of_the_work(n, d, weights, epochs):
     for steps_per_epoch in (1, 11, 468):
         length = training.Plan(epochs * steps_per_epoch, steps_per_epoch, epochs, 128)
-        every = training.codes_every(length, n, d)
-        work = n * n * (d + 3) / training.PAIRS_PER_STEP
-        assert work <= training.CODES_SHARE * every * steps_per_epoch
-        assert epochs / every <= 2 * training.CODES_ROWS
+        steps = steps_per_epoch * pace.step(weights, 128)
+        for work in (pace.test(weights, n, 128), pace.codes(n, d)):
+            every = pace.epochs_between(work, 0.05, length, weights)
+            assert work <= 0.05 * every * steps
+            assert epochs / every <= 2 * pace.ROWS
 
 
 def test_a_row_of_codes_takes_the_rate_apart(data):
@@ -233,7 +238,7 @@ def test_streams_of_one_seed_know_nothing_of_each_other(data):
     state = training.init(config(), data)
     other = torch.Generator().manual_seed(seed_of(0, "evaluation"))
     assert not torch.equal(
-        state.model.draw_noise(4, state.generator), state.model.draw_noise(4, other)
+        *(state.model.draw_noise(data.train.x[:4], g) for g in (state.generator, other))
     )
 
 
@@ -280,7 +285,7 @@ def test_dynamic_binarisation_trains_on_fresh_binary_images(monkeypatch):
     )
     seen = []
     step = training.train_step
-    monkeypatch.setattr(training, "train_step", lambda s, o, x: seen.append(x) or step(s, o, x))
+    monkeypatch.setattr(training, "train_step", lambda *a: seen.append(a[2]) or step(*a))
     list(training.train(settings, load(settings.data)))
     assert all(set(x.unique().tolist()) == {0.0, 1.0} for x in seen)
     assert not torch.equal(*(x.sort(0).values for x in seen))

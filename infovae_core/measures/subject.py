@@ -8,12 +8,12 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.distributions import Independent
 
 from infovae_core import evidence, intervals
 from infovae_core.data import Dataset, spread
+from infovae_core.distributions import DiagonalNormal
 from infovae_core.metrics import Estimate
-from infovae_core.model import VAE, diagonal_normal
+from infovae_core.model import VAE
 from infovae_core.pixelcnn import PixelCNN
 from infovae_core.probes import Labelled, Scale
 from infovae_core.randomness import seed_of
@@ -36,7 +36,7 @@ GREY = (
 class Codes(NamedTuple):
     """Posteriors of images, and one draw from each."""
 
-    q: Independent
+    q: DiagonalNormal
     z: Float[Tensor, "n d"]
 
 
@@ -92,7 +92,7 @@ class Subject:
         parts = [self.model.posterior(part) for part in x.split(BLOCK)]
         mean, std = (torch.cat([getattr(q, a) for q in parts]) for a in ("mean", "stddev"))
         noise = torch.empty_like(mean).normal_(generator=self.generator(purpose))
-        return Codes(diagonal_normal(mean, std), mean + std * noise)
+        return Codes(DiagonalNormal.of(mean, std), mean + std * noise)
 
     @cached_property
     def labelled(self) -> tuple[Labelled, Labelled]:

@@ -8,7 +8,7 @@ const HELP = {
     <p>What is minimised, and the terms it is a weighted sum of, each on its own scale and
     unweighted.</p>
     <p><b>Solid</b>: training ${MANY}, averaged over the steps since the last point.
-    <b>Dashed</b>: held-out ${MANY}, at the end of each epoch. The first
+    <b>Dashed</b>: held-out ${MANY}, at the end of epochs. The first
     4 % of the steps may lie outside of the picture; zoom in or press <b>log</b> to see them.
     <b>Dotted</b>: a knob was turned here. <b>▲</b>: an estimate has blown up and is not drawn.</p>
     <p>Point to read values. Drag or turn the wheel to zoom, double-click for all of it.
