@@ -60,15 +60,17 @@ def row(step: int, split: str = "train") -> dict:
 def snapshot(dimensions: int = 2, seed: int = 0, count: int = 300) -> dict[str, np.ndarray]:
     """Arrays of a snapshot, another for each seed; the originals are the same for all."""
     random, fixed = np.random.default_rng((seed, 1)), np.random.default_rng(0)
+    shown = np.flatnonzero(np.arange(count) >= 0.8 * count)[:40].astype(np.int32)
+    images = (len(shown), 8, 8)
     arrays = {
         "mean": random.normal(size=(count, dimensions)).astype(np.float32),
         "std": random.uniform(0.1, 1, (count, dimensions)).astype(np.float32),
         "label": (np.arange(count) % 10).astype(np.int16),
         "split": (np.arange(count) >= 0.8 * count).astype(np.uint8),
         "index": np.arange(count, dtype=np.int32),
-        "shown": np.flatnonzero(np.arange(count) >= 0.8 * count)[:40].astype(np.int32),
-        "originals": fixed.integers(0, 256, (40, 8, 8), dtype=np.uint8),
-        "reconstructions": random.integers(0, 256, (40, 8, 8), dtype=np.uint8),
+        "shown": shown,
+        "originals": fixed.integers(0, 256, images, dtype=np.uint8),
+        "reconstructions": random.integers(0, 256, images, dtype=np.uint8),
         "samples": random.integers(0, 256, (100, 8, 8), dtype=np.uint8),
     }
     if dimensions > 2:
