@@ -6,7 +6,7 @@ import { Curves } from "./curves.js";
 import { stepsOf } from "./decoder.js";
 import { Feed } from "./feed.js";
 import { Fitting } from "./fitting.js";
-import { count } from "./format.js";
+import { capitalised, count } from "./format.js";
 import { Gallery } from "./gallery.js";
 import { placeHelp } from "./help.js";
 import { History } from "./history.js";
@@ -183,7 +183,7 @@ export class View {
     this.history.add(first, rows);
     this.events = [...this.events.slice(0, from), ...events];
     this.late = status.step > LATE * status.steps;
-    this.strip.show(state, status, this.#warning);
+    this.strip.show(state, status, { warning: this.#warning, waits: news.waits });
     if (changed) {
       this.plane.introduce(about, this.palette);
       nameItems(this.root, about);
@@ -276,5 +276,3 @@ export class View {
     }, DESCRIBE);
   }
 }
-
-const capitalised = (text) => text[0].toUpperCase() + text.slice(1);
