@@ -251,6 +251,15 @@ def test_why_no_knob_can_be_turned_while_the_form_is_wrong_is_said(root):
     assert "turn" not in keys(drawn(page.run()))
 
 
+def test_live_knobs_stand_there_before_anything_is_trained_and_say_why_they_do_nothing(root):
+    before = opened(TRAIN).toggle(key="live knobs")
+    assert before.disabled
+    assert before.help.startswith("Nothing is being trained here.")
+    during = opened(TRAIN, run=made(root, "running", with_lam(20)).id).toggle(key="live knobs")
+    assert not during.disabled
+    assert before.help.endswith(during.help)
+
+
 def test_live_knobs_follow_the_form_and_do_not_turn_back_what_others_turned(root):
     run = made(root, "running", with_lam(20))
     page = opened(TRAIN, run=run.id)
