@@ -15,7 +15,7 @@ const STATES = {
 };
 
 const SAYINGS = {
-  none: "Choose settings and press Train.",
+  none: "Press Train: an encoder learns to put each item into a few numbers z, and a decoder to restore it from them.",
   interrupted: "Its process is gone. Resume goes on from the last checkpoint.",
   gone: "This run was deleted.",
 };
