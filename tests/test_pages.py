@@ -147,9 +147,9 @@ def test_a_preset_fills_the_form_and_leaves_the_rest(root):
         assert preset.holds(config)
         assert config.training.seed == 4
         assert preset_of(page).value == name
-        about = preset_of(page).help.replace("\\", "").replace("\u2060", "")
-        assert preset.source in about
-        assert preset.note in about
+        help, note = preset_of(page).help, page.sidebar.caption[0].value
+        assert preset.source in help.replace("\\", "").replace("\u2060", "")
+        assert preset.note in note.replace("\\", "").replace("\u2060", "")
 
 
 def test_a_preset_is_shown_for_as_long_as_the_settings_are_its(root):
