@@ -5,7 +5,7 @@ import sys
 import streamlit as st
 from starlette.middleware import Middleware
 
-from dashboard import access, api, guard, server
+from dashboard import access, api, guard, landing, server
 
 access.settle(sys.argv, __file__)
 password = guard.password()
@@ -13,7 +13,7 @@ if warning := guard.warning(password):
     print(f"\n  {warning}.\n", file=sys.stderr)
 app = st.App(
     "dashboard/main.py",
-    routes=api.routes,
+    routes=[*api.routes, *landing.routes],
     lifespan=server.lifespan,
     middleware=[Middleware(guard.Guard, word=password)],
 )

@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard import access, state, words
 from dashboard.comparison import Entry
+from dashboard.waiting import waits_for
 from infovae_core import runs, worker
 from infovae_core.metrics import METRICS
 
@@ -71,13 +72,13 @@ def bars(compared: Sequence[Entry]) -> list[Bar]:
             done, planned = (words.number(status[name]) for name in ("epoch", "epochs"))
             said = f"epoch {done} of {planned}" if status["step"] else entry.summary.state
             if entry.summary.state == "queued":
-                said = state.waits_for(entry.run, "train")
+                said = waits_for(entry.run, "train")
             found.append(Bar(entry.title, (status["step"] or 0) / (status["steps"] or 1), said))
         elif evaluating is not None:
             name = METRICS.get(evaluating["name"])
             said = f"measuring: {name.title}" if name else "begins to be evaluated"
             if evaluating["state"] == "waiting":
-                said = f"to be evaluated, {state.waits_for(entry.run, 'evaluate')}"
+                said = f"to be evaluated, {waits_for(entry.run, 'evaluate')}"
             found.append(Bar(entry.title, evaluating["share"], said))
     return found
 

@@ -20,6 +20,7 @@ from typing import Any
 from dashboard.decoding import SERVICE
 from dashboard.limits import Cache
 from dashboard.packing import compact, pack, pack_codes, pack_decoder, shorten
+from dashboard.waiting import waits_for
 from infovae_core import runs
 from infovae_core.runs import Run, RunError, Tail
 from infovae_core.runs.records import event_of, row_of
@@ -154,6 +155,7 @@ class Feed:
             "label": self.run.label,
             "state": state,
             "status": {name: status[name] for name in SHOWN},
+            "waits": waits_for(self.run, "train") if state == "queued" else None,
             "about": self._about,
             "next": len(self._rows),
             "next_event": len(self._events),

@@ -96,8 +96,12 @@ class Form(Generic[Model]):
         return leaf.is_shown(self._values)
 
     def _complain(self, paths: Iterator[str]) -> None:
-        for message in dict.fromkeys(self.errors[path] for path in paths if path in self.errors):
-            st.markdown(f":small[:red[:material/error: {plain(message)}]]")
+        wrong = [path for path in paths if path in self.errors]
+        # What nobody has filled in yet is no mistake.
+        missing = all(path in self._values and self._values[path] is None for path in wrong)
+        alarm = ":gray[:material/info: " if missing else ":red[:material/error: "
+        for message in dict.fromkeys(self.errors[path] for path in wrong):
+            st.markdown(f":small[{alarm}{plain(message)}]]")
 
     def _take_what_fits(self, refusals: Refusals) -> Iterator[tuple[str, Mapping[Any, str]]]:
         """What does not fit, by path; in the order of the fields, for each may narrow the next."""

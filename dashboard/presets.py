@@ -30,9 +30,11 @@ def menu(form: forms.Form[RunConfig], key: str) -> None:
         placeholder="published settings",
         on_change=_put,
         args=(key,),
-        help=f"**{plain(PRESETS[name].source)}.** {plain(PRESETS[name].note)}" if name else HELP,
+        help=f"**{plain(PRESETS[name].source)}.**" if name else HELP,
         persist_state="session",
     )
+    if name:
+        st.caption(plain(PRESETS[name].note))
 
 
 def _put(key: str) -> None:

@@ -350,30 +350,6 @@ def summaries(root: Path) -> list[Summary]:
     return [_summary(run, run.id in waiting) for run in runs.list_runs(root)]
 
 
-def waits_for(run: runs.Run, task: str) -> str:
-    """What a run waits for that is to be trained or evaluated ("train", "evaluate"), in words.
-
-    That is the run which is worked on, and how many stand before it in the queue.
-    """
-    queue = [(runs.holder(ticket), runs.task_of(ticket)) for ticket in runs.tickets(run.root)]
-    before = queue.index((run, task)) if (run, task) in queue else 0
-    at_work = [
-        line.name
-        for line in summaries(run.root)
-        if line.run != run and (line.state == "running" or _is_evaluated(line.run))
-    ]
-    names = [words.short(name, 40) for name in at_work[:1]]
-    if before:
-        names.append(f"{before} more" if names else f"{before} before it")
-    return f"waits for {' and '.join(names)}" if names else "waits for a worker"
-
-
-def _is_evaluated(run: runs.Run) -> bool:
-    if not (run.path / "evaluating.json").exists():
-        return False
-    return (run.evaluating or {}).get("state") == "running"
-
-
 def summary(run: runs.Run) -> Summary:
     """One line of the list."""
     return _summary(run, waits=True)

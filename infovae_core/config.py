@@ -89,8 +89,8 @@ class DataConfig(Record):
     def _makes_sense(self) -> DataConfig:
         if self.name == "files" and self.path is None:
             raise ValueError(
-                "path must name a folder or file with images where the data set is files, got "
-                "none; choose or upload one"
+                "path must name a folder or file with images of your own, got none; choose or "
+                "upload one"
             )
         if SETS[self.name].kind == "points" and self.binarize != "none":
             raise ValueError(
@@ -145,7 +145,7 @@ class ModelConfig(Record):
         title="Decoder depth",
         description="Layers of weights from the code to the image, as wide within as the encoder's "
         "first; empty takes the decoder widths. InfoMax-VAE's paper compares 2, 4 and 10.",
-        json_schema_extra=MLP | {"empty": "as the widths"},
+        json_schema_extra=MLP | {"empty": "as widths"},
     )
     activation: Literal["relu", "silu", "tanh"] = Field(
         "relu",

@@ -108,6 +108,34 @@ PRESETS: dict[str, Preset] = {
         "Sets the objective alone.",
         settings={"objective": infovae(1.0, InfoVAE().lam, divergence="mmd")},
     ),
+    "posterior-collapse": Preset(
+        title="Posterior collapse, PixelCNN",
+        source=f"{ZHAO} and {REZAABAD}: autoregressive decoders on binarised MNIST",
+        note="A decoder that can do without its code: with the ELBO the rate falls towards "
+        "0, and images have the prior for their posterior. Then choose InfoVAE or "
+        "InfoMax-VAE. The layout of the papers' decoders is not published; this is the gated "
+        "PixelCNN of van den Oord et al. 2016.",
+        settings={
+            "data": MNIST | {"binarize": "dynamic"},
+            "model": model("pixelcnn", 10, pixel_channels=16, pixel_layers=6),
+            "objective": {"name": "VAE"},
+            "training": adam(1e-3, 100, 5),
+        },
+    ),
+    "exploding-elbo": Preset(
+        title="Exploding codes: the ELBO",
+        source=f"{ZHAO}, the authors' code",
+        note="Two points, one latent dimension, a decoder that learns its σ: the ELBO pulls the "
+        "codes out of the prior to tell the points apart. There with LeakyReLU 0.1, batches of 500 "
+        "and a hundredth of this learning rate.",
+        settings=exploding({"name": "VAE"}),
+    ),
+    "exploding-mmd": Preset(
+        title="Exploding codes: MMD",
+        source=f"{ZHAO}, the authors' code",
+        note="The same with 500 MMD² in place of the rate: the codes stay within the prior.",
+        settings=exploding(infovae(1.0, 500.0, **AUTHORS_MMD)),
+    ),
     "mmd-vae-tutorial": Preset(
         title="MMD-VAE tutorial, MNIST",
         source=f"{ZHAO}, the code of their tutorial",
@@ -263,33 +291,5 @@ PRESETS: dict[str, Preset] = {
             ),
             "objective": {"name": "VAE"},
         },
-    ),
-    "posterior-collapse": Preset(
-        title="Posterior collapse, PixelCNN",
-        source=f"{ZHAO} and {REZAABAD}: autoregressive decoders on binarised MNIST",
-        note="A decoder that can do without its code: with the ELBO the rate falls towards "
-        "0, and images have the prior for their posterior. Then choose InfoVAE or "
-        "InfoMax-VAE. The layout of the papers' decoders is not published; this is the gated "
-        "PixelCNN of van den Oord et al. 2016.",
-        settings={
-            "data": MNIST | {"binarize": "dynamic"},
-            "model": model("pixelcnn", 10, pixel_channels=16, pixel_layers=6),
-            "objective": {"name": "VAE"},
-            "training": adam(1e-3, 100, 5),
-        },
-    ),
-    "exploding-elbo": Preset(
-        title="Exploding codes: the ELBO",
-        source=f"{ZHAO}, the authors' code",
-        note="Two points, one latent dimension, a decoder that learns its σ: the ELBO pulls the "
-        "codes out of the prior to tell the points apart. There with LeakyReLU 0.1, batches of 500 "
-        "and a hundredth of this learning rate.",
-        settings=exploding({"name": "VAE"}),
-    ),
-    "exploding-mmd": Preset(
-        title="Exploding codes: MMD",
-        source=f"{ZHAO}, the authors' code",
-        note="The same with 500 MMD² in place of the rate: the codes stay within the prior.",
-        settings=exploding(infovae(1.0, 500.0, **AUTHORS_MMD)),
     ),
 }

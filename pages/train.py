@@ -146,14 +146,18 @@ with st.container(horizontal=True, vertical_alignment="center"):
         args=("stop",),
         help="End the run here. It keeps a checkpoint and can be resumed." if busy else NOTHING,
     )
-    if now in state.TURNABLE:
-        at_once = st.toggle(
-            "Live knobs",
-            key="live knobs",
-            persist_state="session",
-            help="Settings that can be turned while the model trains (its objective's numbers, the "
-            "kernel, the learning rates) reach it as soon as they change in the form.",
-        )
+    turnable = now in state.TURNABLE
+    # Always there, so that pressing Train moves nothing and loads no widget.
+    at_once = st.toggle(
+        "Live knobs",
+        key="live knobs",
+        disabled=not turnable,
+        persist_state="session",
+        help=f"{'' if turnable else f'{NOTHING} '}Settings that can be turned while a model trains "
+        "(its objective's numbers, the kernel, the learning rates) reach it as soon as they change "
+        "in the form.",
+    )
+    if turnable:
         changes = state.turning(run, form.value)
         if changes and at_once and moved:
             state.follow(run, moved)
@@ -187,7 +191,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
             )
     if run is not None:
         title()
-        if now in state.TURNABLE and (asked_for := state.waiting(run)):
+        if turnable and (asked_for := state.waiting(run)):
             st.markdown(f":small[:material/schedule: {words.plain(words.changes(asked_for))}]")
         if state.differs(run, form.value):
             st.button(

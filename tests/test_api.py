@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from dashboard import api, assets, feed, packing, server
-from infovae_core import archive
+from infovae_core import archive, dispatch, runs
+from infovae_core.config import RunConfig
 from infovae_core.runs import Run, Tail
 from infovae_core.studies import BoundStudy
 from tests import fakes
@@ -53,6 +54,21 @@ def test_news_says_what_the_run_is_and_how_far(run):
     assert heard["status"]["step"] == 40
     assert heard["about"] == fakes.about()
     assert heard["snapshot"] is None
+
+
+def test_who_waits_hears_of_the_run_that_is_trained_by_its_label_or_its_settings(run, root):
+    fakes.progress(run, 40)
+    first, second = (runs.create(root, RunConfig()) for _ in range(2))
+    for waiting in (first, second):
+        dispatch.enqueue(waiting)
+    called = "InfoVAE α 0.8, λ 5 · digits"
+    assert news(first).json["waits"] == f"waits for {called}"
+    assert news(second).json["waits"] == f"waits for {called} and 1 more"
+    run.rename("first try")
+    assert news(first).json["waits"] == "waits for first try"
+    fakes.progress(run, 100, "finished")
+    assert news(first).json["waits"] == "waits for a worker to start"
+    assert news(run).json["waits"] is None
 
 
 def test_pieces_asked_for_one_after_the_other_make_the_whole_log(run):

@@ -147,9 +147,9 @@ def test_a_preset_fills_the_form_and_leaves_the_rest(root):
         assert preset.holds(config)
         assert config.training.seed == 4
         assert preset_of(page).value == name
-        about = preset_of(page).help.replace("\\", "").replace("\u2060", "")
-        assert preset.source in about
-        assert preset.note in about
+        help, note = preset_of(page).help, page.sidebar.caption[0].value
+        assert preset.source in help.replace("\\", "").replace("\u2060", "")
+        assert preset.note in note.replace("\\", "").replace("\u2060", "")
 
 
 def test_a_preset_is_shown_for_as_long_as_the_settings_are_its(root):
@@ -249,6 +249,15 @@ def test_why_no_knob_can_be_turned_while_the_form_is_wrong_is_said(root):
     assert button(page, "train").help in turn.help
     page.number_input(key=SEED).set_value(0)
     assert "turn" not in keys(drawn(page.run()))
+
+
+def test_live_knobs_stand_there_before_anything_is_trained_and_say_why_they_do_nothing(root):
+    before = opened(TRAIN).toggle(key="live knobs")
+    assert before.disabled
+    assert before.help.startswith("Nothing is being trained here.")
+    during = opened(TRAIN, run=made(root, "running", with_lam(20)).id).toggle(key="live knobs")
+    assert not during.disabled
+    assert before.help.endswith(during.help)
 
 
 def test_live_knobs_follow_the_form_and_do_not_turn_back_what_others_turned(root):

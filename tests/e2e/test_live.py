@@ -35,11 +35,13 @@ def advance(run, first, last, dimensions=2):
 
 def test_an_empty_view_says_what_to_do(view):
     view.open()
-    expect(view.root).to_contain_text("Press Train to watch the encoder learn.")
+    expect(view.root).to_contain_text("Press Train: an encoder learns")
     drawings = view.root.get_by_role("img")
     expect(drawings).to_have_count(4)
     expect(view.root.locator(".state")).to_have_text("Ready")
     assert view.data("polls") is None
+    for panel in ("curves", "plane", "pairs", "samples"):
+        expect(view.panel(panel).locator(".hint")).to_be_visible()
 
 
 def test_points_move_and_no_element_is_replaced(view, run):

@@ -17,10 +17,19 @@ from tests.e2e.conftest import PATIENCE
 @pytest.fixture(scope="module")
 def run(root):
     """A run on points in the plane, at its first step."""
+    yield from begun(root, "mixture", 2)
+
+
+@pytest.fixture(scope="module")
+def line(root):
+    """A run on points on a line, with codes of one dimension."""
+    yield from begun(root, "two_points", 1)
+
+
+def begun(root, name, d):
     torch.set_default_dtype(torch.float32)
-    config = RunConfig.model_validate(
-        {"data": {"name": "mixture"}, "model": {"likelihood": "gaussian", "widths": [16]}}
-    )
+    model = {"likelihood": "gaussian", "latent_dim": d, "widths": [16]}
+    config = RunConfig.model_validate({"data": {"name": name}, "model": model})
     data = load(config.data)
     run, state = runs.create(root, config), training.init(config, data)
     run.event("started", 0, about=training.about(config, data, state))
@@ -59,6 +68,14 @@ def test_a_place_decodes_to_the_point_that_the_model_makes_of_it(page, server, r
     title = root.locator(".pick").first.get_attribute("title").replace("−", "-")
     told = [float(value) for value in title.split(": ")[1].split(", ")]
     np.testing.assert_allclose(told, kept["pictures"][place], rtol=5e-3)
+
+
+def test_a_code_of_one_number_is_said_and_what_the_decoder_makes_of_it(page, server, line):
+    page.goto(f"{server}/latent?run={line.id}")
+    expect(page.locator(".lab")).to_have_attribute("data-decoder", "0", timeout=PATIENCE)
+    [x] = decoders.decode(line.decoder(0), np.zeros((1, 1)))[0]
+    said = f"z₁ = 0.00\nx = {x:.2f}".replace("-", "−")
+    expect(page.locator(".decoded .at")).to_have_text(said)
 
 
 def test_a_manifold_is_a_net_and_dimensions_are_rows_of_tiles(page, server, run):

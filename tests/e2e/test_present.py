@@ -31,6 +31,21 @@ def seen(element):
     return element.evaluate("e => [e.currentCSSZoom, e.width / e.getBoundingClientRect().width]")
 
 
+def test_the_page_stands_where_it_stays_before_the_button_has_come(page, server):
+    held = []
+    page.route(re.compile("/api/static/.*/present/"), lambda route: held.append(route))
+    page.goto(f"{server}/")
+    train = page.get_by_role("button", name="Train", exact=True)
+    expect(train).to_be_visible(timeout=PATIENCE)
+    before = train.bounding_box()["y"]
+    expect(page.locator(".lab .panels")).to_be_visible(timeout=PATIENCE)
+    for route in held:
+        route.continue_()
+    page.unroute_all()
+    expect(page.get_by_role("button", name="Present")).to_be_visible(timeout=PATIENCE)
+    assert train.bounding_box()["y"] == before
+
+
 def test_the_plots_are_larger_sharp_and_fill_the_window_and_escape_leaves(view, run):
     page = view.open(run).page
     view.until(snapshot=10)

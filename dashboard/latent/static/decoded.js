@@ -194,7 +194,7 @@ export class Decoded {
     const values = [...(this.point ?? [])].slice(0, VALUES);
     const named = (k) => (values.length > 1 ? `x${subscript(k + 1)}` : "x");
     const lines = [
-      ...place.map((value, k) => `${names[k]} = ${coordinate(value)}`),
+      ...names.map((name, k) => `${name} = ${coordinate(place[k])}`),
       ...values.map((value, k) => `${named(k)} = ${coordinate(value)}`),
     ];
     write(this.text, lines.join("\n"));

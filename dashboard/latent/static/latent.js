@@ -170,7 +170,7 @@ export class Latent {
     if (d > 2 && chosen.rest === "nearest") base = this.nearestTo(place);
     if (d > 2 && chosen.rest === "focus") base = this.focused ?? null;
     if (base !== null) for (let j = 0; j < d; j++) z[j] = posteriors.mean(base, j);
-    place.forEach((value, k) => {
+    place.slice(0, this.landscape.axes).forEach((value, k) => {
       let own = 0;
       for (let j = 0; j < d; j++) own += (base === null ? 0 : posteriors.mean(base, j)) * posteriors.basis[j][k];
       for (let j = 0; j < d; j++) z[j] += (value - own) * posteriors.basis[j][k];

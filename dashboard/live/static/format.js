@@ -59,3 +59,6 @@ export function duration(seconds) {
 function raised(power) {
   return [...String(power)].map((character) => RAISED[character]).join("");
 }
+
+/** A text as it begins a sentence. */
+export const capitalised = (text) => text[0].toUpperCase() + text.slice(1);

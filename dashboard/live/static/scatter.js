@@ -7,6 +7,7 @@ import { Frame } from "./frame.js";
 import { haloed, line } from "./surface.js";
 import { css } from "./theme.js";
 
+const NAME = 22; // px above a lane of numbers, for the name of its group
 const LINKS = 0.55; // how dark the lines from points to what comes back of them are
 
 /** Points { shape: [n, k], data } of several kinds, from -span to span along each axis. */
@@ -31,7 +32,7 @@ export class Scatter {
     context.beginPath();
     context.rect(left, top, right - left, bottom - top);
     context.clip();
-    const places = groups.map(({ points }, g) => placesOf(points, frame, g, groups.length));
+    const places = groups.map(({ points, name }, g) => placesOf(points, frame, g, groups.length, name && NAME));
     if (links && wide > 1) this.#link(context, places);
     places.forEach((xy, g) =>
       this.dots.draw(context, ratio, xy.length, [groups[g].color], (dot) => {
@@ -114,10 +115,11 @@ export function framed(width, height, span, wide) {
 export const axisNames = (wide) =>
   wide === 1 ? ["x"] : [`x${subscript(1)}`, `x${subscript(2)}`];
 
-/** Pixels of points; numbers lie scattered in a lane for each group. */
-function placesOf({ shape: [count, wide], data }, { x, y, box: { top, bottom } }, group, groups) {
+/** Pixels of points; numbers lie scattered in a lane for each group, `head` px below where it begins. */
+function placesOf({ shape: [count, wide], data }, { x, y, box: { top, bottom } }, group, groups, head) {
   const each = (bottom - top) / groups;
-  const lane = (i) => top + (group + 0.55 + 0.6 * (((i * 0.618034) % 1) - 0.5)) * each;
+  const room = each - head;
+  const lane = (i) => top + group * each + head + (0.55 + 0.6 * (((i * 0.618034) % 1) - 0.5)) * room;
   return Array.from({ length: count }, (_, i) => [
     x.at(data[i * wide]),
     wide > 1 ? y.at(data[i * wide + 1]) : lane(i),

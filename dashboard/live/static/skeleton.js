@@ -54,6 +54,9 @@ const KEY = `
     </div>
   </div>`;
 
+/** What there will be to see, before anything is trained. */
+const before = (text) => `<p class="hint before" hidden>${text}</p>`;
+
 /** Where images are drawn pixel by pixel there is no mean to show. */
 const DRAWS = `<span class="draws" title="One draw from p(x|z) each, all with the same noise: what
 differs between two of them comes from the code." hidden>same noise</span>`;
@@ -78,7 +81,8 @@ export const SKELETON = `
       "curves",
       "What the loss is made of",
       `${RESET}<button type="button" class="tool log" aria-pressed="false">log</button>`,
-      `${canvas("Curves", 'tabindex="0"')}<div class="tip" aria-hidden="true" hidden></div>`,
+      `${canvas("Curves", 'tabindex="0"')}${before("The loss and its terms, step by step.")}
+       <div class="tip" aria-hidden="true" hidden></div>`,
       '<div class="legend" role="group" aria-label="Curves shown"></div>',
     )}
     ${section(
@@ -95,8 +99,10 @@ export const SKELETON = `
        ${KEY}<p class="hint" hidden></p><div class="tip" aria-hidden="true" hidden></div>`,
       '<div class="legend" role="group" aria-label="Codes shown"></div>',
     )}
-    ${section("pairs", `Unseen ${MANY}, and what comes back`, DRAWS + STAMP, canvas("Reconstructions"))}
-    ${section("samples", `New ${MANY}, drawn from the prior`, DRAWS + STAMP, canvas("Samples"))}
+    ${section("pairs", `Unseen ${MANY}, and what comes back`, DRAWS + STAMP,
+      canvas("Reconstructions") + before("Encoded and decoded again: what is lost?"))}
+    ${section("samples", `New ${MANY}, drawn from the prior`, DRAWS + STAMP,
+      canvas("Samples") + before("Decoded from random z: do they look real?"))}
   </div>
   <div class="time"></div>
   <div class="announcer" aria-live="polite"></div>`;

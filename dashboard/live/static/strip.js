@@ -1,6 +1,6 @@
 /** The line above the panels: what the run does, how far it is, how long it still takes. */
 
-import { count, duration } from "./format.js";
+import { capitalised, count, duration } from "./format.js";
 
 const STATES = {
   none: "Ready",
@@ -15,8 +15,7 @@ const STATES = {
 };
 
 const SAYINGS = {
-  none: "Choose settings and press Train.",
-  queued: "Waits for its turn, or for a worker to start.",
+  none: "Press Train: an encoder learns to put each item into a few numbers z, and a decoder to restore it from them.",
   interrupted: "Its process is gone. Resume goes on from the last checkpoint.",
   gone: "This run was deleted.",
 };
@@ -38,16 +37,17 @@ export class Strip {
 
   /**
    * Show a run's state and how far it is; "none" where there is no run, "" while nobody knows.
-   * A running or finished one may have a `warning`.
+   * A running or finished one may have a `warning`; a queued one says what it `waits` for.
    */
-  show(state, { step, steps, epoch, epochs, rate, seconds, error, preparing, drawing }, warning) {
+  show(state, { step, steps, epoch, epochs, rate, seconds, error, preparing, drawing }, { warning, waits } = {}) {
     const prepares = state === "running" ? preparing : null;
     const word = prepares ? "Preparing" : (STATES[state] ?? state);
     const begun = steps != null && !prepares;
     const running = begun && state === "running";
     const warned = warning && `▲ ${warning}`;
     const busy = prepares ?? drawing;
-    const said = { failed: error, running: busy ? progress(busy) : warned, finished: warned, ...SAYINGS };
+    const queued = waits && `${capitalised(waits)}.`;
+    const said = { failed: error, queued, running: busy ? progress(busy) : warned, finished: warned, ...SAYINGS };
     const saying = said[state] ?? "";
     const left = ((steps - step) * seconds) / step;
     this.state.dataset.state = this.bar.dataset.state = state;

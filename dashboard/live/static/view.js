@@ -6,7 +6,7 @@ import { Curves } from "./curves.js";
 import { stepsOf } from "./decoder.js";
 import { Feed } from "./feed.js";
 import { Fitting } from "./fitting.js";
-import { count } from "./format.js";
+import { capitalised, count } from "./format.js";
 import { Gallery } from "./gallery.js";
 import { placeHelp } from "./help.js";
 import { History } from "./history.js";
@@ -27,7 +27,7 @@ const COLLAPSED =
   "Collapsed: R ≈ 0, every code is a draw from the prior and says nothing of what was encoded. " +
   "Lower the weight of the rate or of the divergence.";
 const HINTS = {
-  none: "Press Train to watch the encoder learn.",
+  none: "Here each item becomes a dot, its code z.",
   queued: "Waiting for its turn.",
   running: "Loading data and model …",
 };
@@ -46,7 +46,8 @@ export class View {
     const find = (selector) => root.querySelector(selector);
     const shared = { theme: this.theme, settings: this.settings };
     this.strip = new Strip(find(".strip"));
-    this.hint = find(".hint");
+    this.hint = find(".plane .hint");
+    this.before = root.querySelectorAll(".before");
     this.announcer = find(".announcer");
     this.curves = new Curves(find(".curves"), {
       ...shared,
@@ -183,7 +184,7 @@ export class View {
     this.history.add(first, rows);
     this.events = [...this.events.slice(0, from), ...events];
     this.late = status.step > LATE * status.steps;
-    this.strip.show(state, status, this.#warning);
+    this.strip.show(state, status, { warning: this.#warning, waits: news.waits });
     if (changed) {
       this.plane.introduce(about, this.palette);
       nameItems(this.root, about);
@@ -248,6 +249,7 @@ export class View {
     const text = HINTS[state] ?? "";
     write(this.hint, text);
     this.hint.hidden = !text;
+    for (const each of this.before) each.hidden = state !== "none";
   }
 
   /** Say which step the pictures are of. */
@@ -276,5 +278,3 @@ export class View {
     }, DESCRIBE);
   }
 }
-
-const capitalised = (text) => text[0].toUpperCase() + text.slice(1);

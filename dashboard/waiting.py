@@ -1,0 +1,58 @@
+"""What a run in the queue waits for, in words; it loads no Streamlit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from dashboard import words
+from infovae_core import catalogue, runs
+
+LENGTH = 48  # characters of a name
+
+
+def waits_for(run: runs.Run, task: str) -> str:
+    """What a run waits for that is to be trained or evaluated ("train", "evaluate"), in words.
+
+    That is the run which is worked on, and how many stand before it in the queue.
+    """
+    queue = [(runs.holder(ticket), runs.task_of(ticket)) for ticket in runs.tickets(run.root)]
+    before = queue.index((run, task)) if (run, task) in queue else 0
+    others = (other for other in runs.list_runs(run.root) if other != run)
+    names = [words.short(name_of(other), LENGTH) for other in _at_work(others)][:1]
+    if before:
+        names.append(f"{before} more" if names else f"{before} before it")
+    return f"waits for {' and '.join(names)}" if names else "waits for a worker to start"
+
+
+def name_of(run: runs.Run) -> str:
+    """A run's label; else what it minimises of which data, its id where that cannot be read."""
+    if run.label:
+        return run.label
+    with suppress(runs.RunError, KeyError, TypeError, AttributeError):  # of another version
+        knobs = run.status["knobs"] or run.config
+        objective = " ".join(words.objective(knobs["objective"])).strip()
+        return f"{objective} · {catalogue.called(run.config['data'])}"
+    return run.id
+
+
+def _at_work(others: Iterable[runs.Run]) -> Iterable[runs.Run]:
+    """Those that are trained or evaluated; what has long been silent is not read."""
+    for run in others:
+        if time.time() - max(map(_written, _records(run))) < runs.SILENCE and (
+            run.state == "running" or (run.evaluating or {}).get("state") == "running"
+        ):
+            yield run
+
+
+def _records(run: runs.Run) -> tuple[Path, Path]:
+    return run.path / "status.json", run.path / "evaluating.json"
+
+
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
