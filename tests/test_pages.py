@@ -507,14 +507,14 @@ def test_many_runs_come_in_pages_and_are_read_once(root):
     newest = [f"run number {i}" for i in range(29, -1, -1)]
     listed = [name for name in newest if f"{name}\n" in texts(page)]
     assert listed == newest[:12]
-    read = state._stored.cache_info().misses
+    read = state.listing._stored.cache_info().misses
     page.get("pagination")[0].set_value(3)
     assert "run number 0" in texts(drawn(page.run()))
-    assert state._stored.cache_info().misses == read
+    assert state.listing._stored.cache_info().misses == read
     runs.list_runs(root)[0].set_status(state="failed")
     page.get("pagination")[0].set_value(1)
     assert "failed" in texts(drawn(page.run()))
-    assert state._stored.cache_info().misses == read + 1
+    assert state.listing._stored.cache_info().misses == read + 1
 
 
 def test_a_page_that_is_no_more_gives_way_to_the_first(root):
