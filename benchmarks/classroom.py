@@ -147,10 +147,12 @@ def processes() -> dict[int, list[str]]:
 
 
 def workers_of(root: Path) -> list[int]:
-    """The workers that serve a folder."""
-    mine = str(root.resolve())
+    """The workers that serve a folder, and its studies."""
+    mine = root.resolve()
     return [
-        pid for pid, said in processes().items() if "infovae_core.worker" in said and mine in said
+        pid
+        for pid, said in processes().items()
+        if "infovae_core.worker" in said and mine in (Path(said[-2]), Path(said[-2]).parent)
     ]
 
 
@@ -198,7 +200,8 @@ def main() -> int:
                 run.request("stop")
         unfair = out_of_turn(root, seen)
         trained = sum(run.state == "finished" for run in runs.list_runs(root))
-        (root / runs.HIDDEN / "keep").unlink()
+        for keep in root.glob(f"**/{runs.HIDDEN}/keep"):
+            keep.unlink()
         while workers_of(root):
             time.sleep(0.2)
     refreshes = sum(each.refreshes for each in pulled)

@@ -13,7 +13,7 @@ import anyio.to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from dashboard.limits import Busy, Gate
+from dashboard.limits import Busy, Gate, Room
 from dashboard.packing import BadQuery
 from infovae_core.runs import RunError
 
@@ -72,11 +72,15 @@ def posted(
     """`answering` a POST: the handler is given the request and its body.
 
     Pages of other sites are refused, as is whoever comes while `gate` is full, before the body is
-    read; of a body no more than `most` bytes are.
+    read; of a body no more than `most` bytes are. Whoever sends slowly keeps none from coming in
+    that has sent all: bodies are read before the gate, and together take what those inside may,
+    and one more.
 
     Args:
         too_large: what is said of a larger one.
     """
+
+    bodies = Room((gate.most + 1) * most, gate.what)
 
     def decorated(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
         @functools.wraps(handler)
@@ -89,10 +93,13 @@ def posted(
                         "open the dashboard itself, and have a proxy pass Host or X-Forwarded-Host",
                     )
                 with gate.inside():
-                    body = await received(request, most, too_large)
-                    return await anyio.to_thread.run_sync(
-                        answering(handler), request, body, limiter=gate.limiter
-                    )
+                    pass  # else nothing is sent in vain
+                with bodies.share() as take:
+                    body = await received(request, most, too_large, take=take)
+                    with gate.inside():
+                        return await anyio.to_thread.run_sync(
+                            answering(handler), request, body, limiter=gate.limiter
+                        )
             except (Busy, Refused) as error:
                 return refusal(error)
 
@@ -123,21 +130,36 @@ def foreign(headers: Mapping[str, str]) -> bool:
     return page.netloc.removesuffix(port) not in hosts
 
 
-async def received(request: Request, most: int, too_large: str) -> bytearray:
-    """The body of a request. Raises: Refused where it is larger than `most` bytes, or slow."""
+async def received(
+    request: Request,
+    most: int,
+    too_large: str,
+    patience: float | None = None,
+    take: Callable[[int], object] = lambda size: None,
+) -> bytearray:
+    """The body of a request.
+
+    Args:
+        patience: seconds in which it must have come, `PATIENCE` unless said.
+        take: is told of so many bytes before they are kept, and may refuse them.
+
+    Raises: Refused where it is larger than `most` bytes, or slow.
+    """
     refused = Refused(413, too_large)
+    patience = PATIENCE if patience is None else patience
     said = request.headers.get("content-length", "0")
     if said.isascii() and said.isdecimal() and int(said[:20]) > most:
         raise refused
     body = bytearray()
     try:
-        with anyio.fail_after(PATIENCE):
+        with anyio.fail_after(patience):
             async for piece in request.stream():
                 if len(body) + len(piece) > most:
                     raise refused
+                take(len(piece))
                 body += piece
     except TimeoutError as error:
-        text = f"a request must come within {PATIENCE:g} s; try again by a faster way"
+        text = f"a request must come within {patience:g} s; try again by a faster way"
         raise Refused(408, text) from error
     return body
 

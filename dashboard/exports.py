@@ -16,13 +16,13 @@ from pydantic import ValidationError
 
 from dashboard import access, state, words
 from dashboard.decoding import SERVICE
-from dashboard.limits import Busy, Gate
+from dashboard.limits import Busy, Cache, Gate
 from infovae_core import dispatch, export, knobs, recipes, report
 from infovae_core.runs import Run, RunError
 
 PATIENCE = 300  # seconds that ONNX may take
 MAKING = Gate(1, "making ONNX for somebody else")
-ONNX = "exports.onnx"  # what was prepared: the run's id and step, the bytes, what was checked
+MADE = Cache(64_000_000, size=lambda made: len(made[0]))  # by run and step, for all viewers
 
 
 def menu(run: Run) -> None:
@@ -77,27 +77,28 @@ def images(run: Run, step: int, z: np.ndarray) -> np.ndarray:
 
 def _offer_onnx(run: Run, step: int) -> None:
     """ONNX takes a process with torch some seconds, so it is made first and saved then."""
-    made = st.session_state.get(ONNX)
-    if made is not None and made[:2] == (run.id, step):
-        _save("Model (ONNX, zipped)", made[2], f"{run.id}.onnx.zip")
-        st.caption("  \n".join(words.plain(line) for line in made[3]))
+    if (made := MADE.get((run.path, step))) is not None:
+        _save("Model (ONNX, zipped)", lambda: onnx(run, step)[0], f"{run.id}.onnx.zip")
+        st.caption("  \n".join(words.plain(line) for line in made[1]))
         return
     if st.button("Make ONNX", key="export.onnx", icon=":material/deployed_code:"):
         with st.spinner("Making encoder and decoder, and checking them …"):
-            zipped = state.attempt(onnx, run)
-        if zipped is not None:
-            st.session_state[ONNX] = (run.id, step, *zipped)
+            state.attempt(onnx, run, step)
         st.rerun()
 
 
-def onnx(run: Run) -> tuple[bytes, list[str]]:
+def onnx(run: Run, step: int) -> tuple[bytes, list[str]]:
     """Encoder and decoder as ONNX, in a zip file, and what was checked; another process does it.
+
+    They are kept as those of the checkpoint at `step`, as far as there is room.
 
     Raises: RunError where that fails, or takes too long, or is being done for somebody else.
     """
+    if (kept := MADE.get((run.path, step))) is not None:
+        return kept
     try:
         with MAKING.inside(), tempfile.TemporaryDirectory() as folder:
-            return _made(run, folder)
+            return MADE.put((run.path, step), _made(run, folder))
     except Busy as error:
         raise RunError(str(error)) from error
     except subprocess.TimeoutExpired as error:

@@ -30,6 +30,7 @@ FEEDS = 32  # runs whose logs are kept parsed,
 LOGS = 128_000_000  # as long as these take no more bytes
 NEWS = 2_000_000  # bytes of a run's answers kept
 PACKED = Cache(128_000_000)  # what was packed, of all runs
+MEASURED = Cache(16_000_000, lambda made: sum(a.nbytes for a in made[1].values()))  # posteriors
 SHOWN = (
     *("step", "steps", "epoch", "epochs", "rate", "seconds"),
     *("created", "device", "error", "preparing", "drawing"),
@@ -47,7 +48,6 @@ class Feed:
         self._read_at = -math.inf
         self._answers = Cache(NEWS)
         self._packing = defaultdict(threading.Lock)  # by kind, for news waits for none of it
-        self._measured: tuple[Any, Any] = (None, None)  # posteriors asked for last
         self._begin(None)
 
     def _begin(self, created: float | None) -> None:
@@ -107,9 +107,9 @@ class Feed:
         def packed() -> bytes:
             arrays = self.run.snapshot(step)
             # What does not depend on the plane takes most of the time where units are many.
-            if self._measured[0] != (step, split):
-                self._measured = (step, split), posteriors.measure(arrays, split)
-            return gzip.compress(posteriors.pack(step, arrays, plane, split, self._measured[1]), 1)
+            key = (self.run.path, step, split)
+            measured = MEASURED.obtain(key, lambda: posteriors.measure(arrays, split))
+            return gzip.compress(posteriors.pack(step, arrays, plane, split, measured), 1)
 
         return self._once(("posteriors", step, plane, split), packed)
 

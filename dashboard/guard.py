@@ -14,6 +14,7 @@ import re
 import sys
 import time
 from collections import deque
+from collections.abc import Sequence
 from urllib.parse import parse_qs
 
 import anyio
@@ -25,13 +26,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit.errors import StreamlitSecretNotFoundError
 
 from dashboard import access
+from dashboard.answers import Refused, received
 
 PASSWORD = "INFOVAE_PASSWORD"
 LEAST = 8  # characters
 LASTS = 30 * 86_400  # seconds that a cookie is good for
-TRIES, WITHIN = 10, 600.0  # wrong passwords from one address in so many seconds
+WITHIN = 600.0  # seconds for which a wrong password makes the next wrong one wait
+WAITS = 0.5, 30.0  # seconds that a wrong one waits for its answer, at first and at most
+AT_ONCE = 4  # passwords of one address that are checked, or wait for their answer, at once
 ADDRESSES = 1000  # whose wrong passwords are remembered
-FORM = 4096  # bytes that the form may have
+FORM, PATIENCE = 4096, 10.0  # bytes that the form may have, seconds in which it must have come
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 OPEN = "/_stcore/health"  # says that the server lives, and nothing else
 LEAVE = "/logout"
@@ -40,12 +44,21 @@ GUESSING = anyio.CapacityLimiter(1)  # passwords checked at once: each takes 50 
 
 
 def password() -> str | None:
-    """What must be known to come in, or None. Raises: SystemExit where it is too short."""
+    """What must be known to come in, or None.
+
+    Raises: SystemExit where it is too short, or where the secrets are there and cannot be read.
+    """
     said = os.environ.get(PASSWORD)
     if said is None:
         try:
             said = st.secrets.get("password")
-        except StreamlitSecretNotFoundError:
+        except (StreamlitSecretNotFoundError, OSError, ValueError) as error:
+            # The same is raised where there are none.
+            if found := [path for path in st.get_option("secrets.files") if os.path.lexists(path)]:
+                sys.exit(
+                    "the secrets must be readable, for the password may be among them, got "
+                    f"{error}; correct or remove {' and '.join(found)}"
+                )
             return None
     if said is not None and len(str(said)) < LEAST:
         sys.exit(f"the password must have at least {LEAST} characters, got {len(str(said))}")
@@ -68,14 +81,34 @@ def warning(word: str | None) -> str | None:
     )
 
 
+class Tries:
+    """What one address has tried: a place in the line for each password, and when one was wrong."""
+
+    def __init__(self) -> None:
+        self.places = anyio.CapacityLimiter(AT_ONCE)
+        self._wrong: deque[float] = deque(maxlen=64)
+
+    def wrong(self) -> float:
+        """Count a wrong password; seconds that its answer waits, twice as many each time."""
+        now = time.monotonic()
+        while self._wrong and self._wrong[0] < now - WITHIN:
+            self._wrong.popleft()
+        self._wrong.append(now)
+        first, most = WAITS
+        return min(first * 2 ** (len(self._wrong) - 1), most)
+
+
 class Guard:
     """Middleware around the whole server; `word` is the password, None where there is none."""
 
     def __init__(self, app: ASGIApp, word: str | None) -> None:
         self.app = app
-        self.hosts = () if exposed() or st.get_option("server.allowedHosts") else LOOPBACK
+        allowed = [host.strip().lower() for host in st.get_option("server.allowedHosts") or ()]
+        self.hosts = (*LOOPBACK, *allowed) if allowed or not exposed() else ("*",)
+        base = (st.get_option("server.baseUrlPath") or "").strip("/")
+        self.base = f"/{base}" if base else ""
         self._key = None if word is None else derived(word)
-        self._wrong: dict[str, deque[float]] = {}  # when, by address
+        self._tries: dict[str, Tries] = {}  # by address
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, or let the request pass."""
@@ -94,50 +127,49 @@ class Guard:
     async def _answer(self, scope: Scope, receive: Receive) -> Response | None:
         """What a request is answered that goes no further."""
         asked = HTTPConnection(scope)
-        if self.hosts and host_of(asked) not in self.hosts:
+        if not allowed(host_of(asked), self.hosts):
             # A page elsewhere whose name was made to lead here must not drive this dashboard.
             return JSONResponse(
-                {"error": "this server is for its own machine; see --server.allowedHosts"}, 421
+                {"error": "this server has other names; add this one by --server.allowedHosts"}, 421
             )
+        method = scope["method"] if scope["type"] == "http" else None
         path = scope["path"]
-        if access.viewer() and path.startswith(UPLOAD) and scope["method"] != "OPTIONS":
+        if path.startswith(f"{self.base}/"):
+            path = path.removeprefix(self.base)
+        if access.viewer() and path.startswith(UPLOAD) and method not in (None, "OPTIONS"):
             return JSONResponse({"error": access.REASON}, 403)
         if self._key is None or path == OPEN:
             return None
         name = cookie_name(asked)
         if path == LEAVE:
-            answer = RedirectResponse("/", 303)
+            answer = RedirectResponse(f"{self.base}/", 303)
             answer.delete_cookie(name)
             return answer
         if genuine(asked.cookies.get(name, ""), self._key):
             return None
-        if scope["type"] == "http" and scope["method"] == "POST" and is_form(asked):
+        if method == "POST" and is_form(asked):
             return await self._let_in(Request(scope, receive), name)
-        if path.startswith(("/api/", "/_stcore/")) or scope["type"] == "websocket":
+        if path.startswith(("/api/", "/_stcore/")) or method is None:
             return JSONResponse({"error": "this dashboard asks for its password; reload"}, 401)
         return page("")
 
     async def _let_in(self, request: Request, name: str) -> Response:
-        """The answer to a password."""
-        address, now = request.client.host if request.client else "", time.monotonic()
-        wrong = self._wrong.setdefault(address, deque())
-        while wrong and wrong[0] < now - WITHIN:
-            wrong.popleft()
-        if len(wrong) >= TRIES:
-            return page(f"Too many wrong passwords. Try again in {WITHIN / 60:.0f} minutes.", 429)
-        wrong.append(now)  # until it proves to be right
-        while len(self._wrong) > ADDRESSES:
-            del self._wrong[next(iter(self._wrong))]
-        body = b""
-        async for piece in request.stream():
-            body += piece
-            if len(body) > FORM:
-                return page("That is too long for a password.", 413)
+        """The answer to a password: at once to the right one, later and later to wrong ones."""
+        try:
+            body = await received(request, FORM, "That is too long for a password.", PATIENCE)
+        except Refused as error:
+            return page(str(error), error.status)
         guess = parse_qs(body.decode(errors="replace")).get("password", [""])[0]
-        key = await anyio.to_thread.run_sync(derived, guess, limiter=GUESSING)
-        if not hmac.compare_digest(key, self._key):
-            return page("That is not the password.")
-        self._wrong.pop(address, None)
+        address = request.client.host if request.client else ""
+        tries = self._tries.pop(address, None) or Tries()
+        self._tries[address] = tries  # asked last, forgotten last
+        while len(self._tries) > ADDRESSES:
+            del self._tries[next(iter(self._tries))]
+        async with tries.places:
+            key = await anyio.to_thread.run_sync(derived, guess, limiter=GUESSING)
+            if not hmac.compare_digest(key, self._key):
+                await anyio.sleep(tries.wrong())
+                return page("That is not the password.")
         # Where it was asked for, and never to another host.
         query = request.scope["query_string"].decode("latin-1")
         path = "/" + request.scope["path"].lstrip("/\\")
@@ -181,6 +213,14 @@ def host_of(asked: HTTPConnection) -> str | None:
         r"\[([^\]]*)\]|([^:]*)", re.sub(r":\d+$", "", asked.headers.get("host", ""))
     )
     return (said[1] or said[2]).lower() if said else None
+
+
+def allowed(host: str | None, hosts: Sequence[str]) -> bool:
+    """Whether a name is one of `hosts`, among which "*" is any and "*.x" whatever ends in ".x"."""
+    named = host is not None and any(
+        host.endswith(said[1:]) if said.startswith("*.") else host == said for said in hosts
+    )
+    return named or "*" in hosts
 
 
 def cookie_name(asked: HTTPConnection) -> str:

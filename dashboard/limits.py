@@ -61,7 +61,7 @@ class Gate:
     """Lets so many do something at once; whoever comes then is sent away instead of waiting."""
 
     def __init__(self, most: int, what: str) -> None:
-        self.what = what
+        self.most, self.what = most, what
         self.limiter = anyio.CapacityLimiter(most)  # a thread for each that is inside
         self._free = threading.BoundedSemaphore(most)
 
@@ -74,3 +74,34 @@ class Gate:
             yield
         finally:
             self._free.release()
+
+
+class Room:
+    """Bytes that all who do something may hold together; whoever needs more is sent away."""
+
+    def __init__(self, most: int, what: str) -> None:
+        self.most, self.what = most, what
+        self.taken = 0
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def share(self) -> Iterator[Callable[[int], None]]:
+        """Be one of them: gives what takes so many bytes more, all of which are free in the end.
+
+        What it gives raises: Busy where they are not there.
+        """
+        mine = 0
+
+        def take(size: int) -> None:
+            nonlocal mine
+            with self._lock:
+                if self.taken + size > self.most:
+                    raise Busy(f"the server is busy {self.what}; try again in a moment")
+                self.taken += size
+                mine += size
+
+        try:
+            yield take
+        finally:
+            with self._lock:
+                self.taken -= mine

@@ -22,10 +22,12 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 from pathlib import Path
 
@@ -44,6 +46,7 @@ from infovae_core.runs import (
 )
 
 KEEP = 600.0  # seconds that a worker waits after the last call of `ensure`
+COMPILED = "TORCHINDUCTOR_CACHE_DIR"
 PACKAGE = Path(__file__).parent
 
 _children: list[subprocess.Popen] = []  # kept to be reaped
@@ -269,8 +272,30 @@ def spawn(root: Path) -> None:
 def environment() -> dict[str, str]:
     """The environment of a process of ours, wherever this one was started."""
     path = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return unless_set() | os.environ | {"PYTHONPATH": os.pathsep.join(path)}
+
+
+def unless_set() -> dict[str, str]:
+    """What the environment must say before torch is loaded, where it says nothing."""
     passive = {"OMP_WAIT_POLICY": "PASSIVE"}  # it shares the cores with a browser
-    return passive | os.environ | {"PYTHONPATH": os.pathsep.join(path)}
+    return passive if COMPILED in os.environ else passive | {COMPILED: compiled()}
+
+
+@cache
+def compiled() -> str:
+    """A folder of the user's own for what torch's compiler keeps.
+
+    It trusts what lies there, pickles too, and by itself would keep it where everybody on the
+    machine may have put something: in the folder of temporary files.
+    """
+    try:
+        own = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        folder = Path(own, "infovae-lab", "compiled")
+        folder.mkdir(0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+    except (OSError, RuntimeError):  # no home, or none that can be written
+        return tempfile.mkdtemp(prefix="infovae-lab-")
+    return str(folder)
 
 
 @contextmanager

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import re
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from infovae_core.objectives import OBJECTIVES
-from infovae_core.runs.files import FULL
+from infovae_core.runs.files import hindrance
 
-LOCKED = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+RESUME = "free some, then resume: what was written before is kept"
 
 
 def explain(error: Exception) -> str:
@@ -19,16 +18,8 @@ def explain(error: Exception) -> str:
     if isinstance(error, ValidationError):
         return explain_setting(error.errors()[0])
     text = " ".join(str(error).split())
-    if isinstance(error, OSError) and error.errno in FULL:
-        return (
-            f"the disk must have room for what is written, got {error.strerror}{_where(error)}; "
-            "free some, then resume: what was written before is kept"
-        )
-    if isinstance(error, OSError) and error.errno in LOCKED:
-        return (
-            f"the folder must be writable, got {error.strerror}{_where(error)}; change its "
-            "rights, or choose another folder"
-        )
+    if isinstance(error, OSError) and (said := hindrance(error, room=RESUME)):
+        return said
     if isinstance(error, RuntimeError) and "out of memory" in text:
         first, *_ = str(error).splitlines()  # the rest is advice for programmers
         got = ". ".join(first.split(". ")[:2]).rstrip(".")
@@ -47,10 +38,6 @@ def explain(error: Exception) -> str:
         )
     known = isinstance(error, ValueError | ArithmeticError)
     return text if known and text else f"{type(error).__name__}: {text}"
-
-
-def _where(error: OSError) -> str:
-    return f" at {error.filename}" if error.filename else ""
 
 
 def explain_setting(error: ErrorDetails) -> str:

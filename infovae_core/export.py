@@ -22,6 +22,7 @@ from infovae_core import report
 from infovae_core.config import RunConfig
 from infovae_core.decoders import model_shape
 from infovae_core.runs import Run, RunError
+from infovae_core.runs.files import hindrance
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -257,21 +258,19 @@ def write(run: Run, kind: str, folder: Path, tell: Tell = lambda text: None) -> 
             files = FORMATS[kind](run, Path(made), tell)
             return [path.replace(folder / path.name) for path in files]
     except OSError as error:
-        raise RunError(hindrance(error, folder)) from error
+        raise RunError(why_not(error, folder)) from error
 
 
-def hindrance(error: OSError, folder: Path) -> str:
+def why_not(error: OSError, folder: Path) -> str:
     """Why nothing could be written into a folder, and what to do."""
     where = error.filename2 or error.filename or folder
     other = "choose another folder by --out"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"the disk must have room, got a full one at {folder}; free some or {other}"
+    if said := hindrance(error, folder, room=f"free some or {other}", other=other):
+        return said
     if error.errno in (errno.EEXIST, errno.ENOTDIR):
         return f"the folder must be one, got {where}, which is a file or lies in one; {other}"
     if error.errno in (errno.EISDIR, errno.ENOTEMPTY):
         return f"the export must be a new file or replace one, got a folder at {where}; {other}"
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"the folder must be writable, got {where} ({error.strerror}); {other}"
     return (
         f"the run must be read and the export written, got {error.strerror or error} at {where}; "
         f"try again, or {other}"

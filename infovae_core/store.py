@@ -7,7 +7,6 @@ file gets a new one. It appears whole or not at all, by one renaming.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -26,13 +25,13 @@ import numpy as np
 from filelock import FileLock
 
 from infovae_core.catalogue import DataError
+from infovae_core.runs.files import FULL, hindrance, replace
 
 FORMAT = 2  # of what is kept; another one is read anew
 RECORD = "record.json"
 KEEP = 4  # sets of one name; those made before them are removed
 READ = ".read.json"  # in the cache: what files contain, by what the file system says of them
 REMEMBERED = 256  # of those
-FULL = (errno.ENOSPC, errno.EDQUOT)
 EVERY = 200  # files between two reports of progress
 
 Progress = Callable[[int, int, str], object]  # so many done, of how many (0: unknown), of what
@@ -140,10 +139,8 @@ def _make(folder: Path, make: Callable[[Shelf], dict[str, Any]], root: Path | st
     except OSError as error:
         if error.errno not in FULL:
             raise
-        raise DataError(
-            f"the folder {root} must have room for what is decoded, got {error.strerror}; free "
-            "some, set a smaller size, or choose another folder (data.root)"
-        ) from error
+        remedy = "free some, set a smaller size, or choose another folder (data.root)"
+        raise DataError(hindrance(error, root, room=remedy)) from error
     return _open(folder)
 
 
@@ -274,6 +271,4 @@ def remember(cache: Path, stamp: str, content: str) -> None:
         if known.get(stamp) == content:
             return
         known = dict([*known.items(), (stamp, content)][-REMEMBERED:])
-        with tempfile.NamedTemporaryFile("w", dir=cache, prefix=READ, delete=False) as file:
-            json.dump(known, file)
-        os.replace(file.name, cache / READ)
+        replace(cache / READ, lambda file: file.write(json.dumps(known).encode()))

@@ -263,10 +263,12 @@ def obeying(run: Run) -> Iterator[Callable[[], str | None]]:
 def load_torch() -> None:
     """Load torch, with what must be said to it before anything else.
 
-    Threads that spin while they wait starve the server and the browser beside them; denormal
-    numbers, which weights and moments fill with in time, cost a factor of two.
+    Threads that spin while they wait starve the server and the browser beside them; what its
+    compiler keeps must lie where nobody else puts anything; denormal numbers, which weights and
+    moments fill with in time, cost a factor of two.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    for name, value in dispatch.unless_set().items():
+        os.environ.setdefault(name, value)
     import torch
 
     torch.set_flush_denormal(True)

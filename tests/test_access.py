@@ -1,13 +1,16 @@
 """Who is let in, and what viewers may do."""
 
 import asyncio
+import json
 import re
 import time
 from typing import NamedTuple
 from urllib.parse import unquote, urlencode
 
+import anyio
 import pytest
 from starlette.responses import PlainTextResponse
+from streamlit.runtime import secrets
 from streamlit.testing.v1 import AppTest
 
 from dashboard import access, guard, information, server, state
@@ -28,6 +31,7 @@ class Browser:
 
     def __init__(self, word, host="localhost:8501"):
         self.guard, self.host, self.cookie = guard.Guard(self.server, word), host, ""
+        self.receive = None  # what waits for a body, in place of it
 
     async def server(self, scope, receive, send):
         """What is guarded: it tells everybody everything."""
@@ -38,6 +42,9 @@ class Browser:
 
     def ask(self, kind, path, body=b"", method="GET"):
         """What is sent back: messages of ASGI."""
+        return asyncio.run(self.send(kind, path, body, method))
+
+    async def send(self, kind, path, body, method):
         path, _, query = path.partition("?")
         headers = {"host": self.host, "cookie": self.cookie}
         headers["content-type"] = "application/x-www-form-urlencoded"
@@ -54,7 +61,7 @@ class Browser:
         async def send(message):
             sent.append(message)
 
-        asyncio.run(self.guard(scope, receive, send))
+        await self.guard(scope, self.receive or receive, send)
         return sent
 
     def get(self, path, method="GET", body=b""):
@@ -73,7 +80,11 @@ class Browser:
     @property
     def connects(self):
         """Whether the websocket opens."""
-        [sent] = self.ask("websocket", "/_stcore/stream")
+        return self.opens("/_stcore/stream")
+
+    def opens(self, path):
+        """Whether a websocket opens there."""
+        [sent] = self.ask("websocket", path)
         return sent["type"] == "websocket.accept"
 
 
@@ -119,14 +130,67 @@ def test_whoever_gives_the_password_is_led_to_this_host_only(path):
     assert re.match(r"/[^/\\]", got.headers["location"])
 
 
-def test_wrong_passwords_are_counted(monkeypatch):
+@pytest.fixture
+def delays(monkeypatch):
+    """Seconds that answers were to wait, which they do not here."""
+    waited = []
+
+    async def sleep(seconds):
+        waited.append(seconds)
+
+    monkeypatch.setattr(guard.anyio, "sleep", sleep)
     monkeypatch.setattr(guard, "derived", lambda word: word.encode())
-    browser = Browser(WORD)
-    said = [browser.enter(f"{i}").status for i in range(guard.TRIES)]
-    assert said == [401] * guard.TRIES
-    assert browser.enter(WORD).status == 429
-    browser.guard._wrong["192.0.2.1"].clear()  # as time does
+    return waited
+
+
+def test_wrong_passwords_wait_twice_as_long_each_time_and_the_right_one_never(delays, monkeypatch):
+    browser, (first, most) = Browser(WORD), guard.WAITS
+    assert [browser.enter(f"{i}").status for i in range(9)] == [401] * 9
+    assert delays == [min(first * 2**i, most) for i in range(9)]
+    assert delays[-1] == most
     assert browser.enter(WORD).status == 303
+    assert len(delays) == 9
+    browser.cookie = ""
+    browser.enter("0")
+    assert len(delays) == 10
+    assert delays.pop() == most  # whoever knows it helps none who guesses behind the same address
+    later = time.monotonic() + guard.WITHIN + 1
+    monkeypatch.setattr(guard.time, "monotonic", lambda: later)
+    browser.enter("0")
+    assert delays.pop() == first
+
+
+def test_so_many_wrong_passwords_of_an_address_wait_at_once(monkeypatch):
+    checked, answered = [], []
+    monkeypatch.setattr(guard, "derived", lambda word: checked.append(word) or word.encode())
+
+    async def all_of_them():
+        browser, go = Browser(WORD), anyio.Event()
+        monkeypatch.setattr(guard.anyio, "sleep", lambda seconds: go.wait())
+
+        async def one(word):
+            await browser.send("http", "/", urlencode({"password": word}).encode(), "POST")
+            answered.append(word)
+
+        async with anyio.create_task_group() as tasks:
+            for i in range(2 * guard.AT_ONCE):
+                tasks.start_soon(one, f"{i}")
+            await anyio.wait_all_tasks_blocked()
+            while len(checked) <= guard.AT_ONCE:  # the server's own password among them
+                await asyncio.sleep(0.001)
+            await anyio.wait_all_tasks_blocked()
+            assert (len(checked), answered) == (1 + guard.AT_ONCE, [])
+            go.set()
+
+    anyio.run(all_of_them)
+    assert sorted(checked[1:]) == sorted(answered) == [f"{i}" for i in range(2 * guard.AT_ONCE)]
+
+
+def test_a_password_that_does_not_come_is_not_waited_for_for_ever(monkeypatch):
+    monkeypatch.setattr(guard, "PATIENCE", 0.01)
+    browser = Browser(WORD)
+    browser.receive = anyio.sleep_forever
+    assert browser.enter(WORD).status == 408
 
 
 def test_a_form_that_is_too_long_is_not_read():
@@ -150,10 +214,41 @@ def test_a_server_for_its_own_machine_answers_to_no_other_name(monkeypatch):
     for host in ("evil.example", "evil.example:8501", "localhost.evil.example", "", "[", "a:b"):
         assert Browser(None, host).get("/api/x").status == 421
         assert not Browser(None, host).connects
-    options["server.allowedHosts"] = ["lab.example"]  # Streamlit's own check, from here on
+    options |= {"server.address": "0.0.0.0"}
     assert Browser(None, "lab.example").get("/").text == "secret"
-    options |= {"server.address": "0.0.0.0", "server.allowedHosts": []}
+
+
+@pytest.mark.parametrize("address", ["localhost", "0.0.0.0"])
+def test_a_server_with_names_answers_to_no_other(monkeypatch, address):
+    options = {
+        "server.address": address,
+        "server.allowedHosts": ["Lab.example", "*.school.org"],
+    }
+    monkeypatch.setattr(guard.st, "get_option", options.get)
+    for host in ("localhost:8501", "lab.example", "LAB.example:443", "room.school.org"):
+        assert Browser(None, host).get("/").text == "secret"
+    for host in ("evil.example", "school.org", "evilschool.org", "x.lab.example", ""):
+        assert Browser(None, host).get("/api/x").status == 421
+        assert not Browser(None, host).connects
+    options["server.allowedHosts"] = ["*"]
     assert Browser(None, "lab.example").get("/").text == "secret"
+
+
+def test_a_path_that_all_lies_under_changes_nothing(monkeypatch, viewing):
+    options = {"server.address": "0.0.0.0", "server.baseUrlPath": "/lab/"}
+    monkeypatch.setattr(guard.st, "get_option", options.get)
+    browser = Browser(WORD)
+    assert browser.get("/lab/_stcore/health").text == "secret"
+    assert 'type="password"' in browser.get("/lab/runs").text
+    for path in ("/lab/api/x", "/api/x", "/lab/_stcore/host-config"):
+        assert "error" in json.loads(browser.get(path).text)
+    assert browser.enter(WORD, "/lab/compare?runs=a").headers["location"] == "/lab/compare?runs=a"
+    assert browser.get("/lab/runs").text == "secret"
+    for path in ("/lab/_stcore/upload_file/a/b", "/_stcore/upload_file/a/b"):
+        assert browser.get(path, "PUT").status == 403
+        assert browser.opens(path)  # nothing is uploaded so
+    assert browser.get("/lab/logout").headers["location"] == "/lab/"
+    assert browser.get("/lab/runs").status == 401
 
 
 def test_whoever_opens_a_server_to_others_is_warned(monkeypatch):
@@ -180,6 +275,21 @@ def test_a_short_password_is_refused(monkeypatch):
     assert guard.password() == WORD
     monkeypatch.setattr(guard.st, "secrets", {})
     assert guard.password() is None
+
+
+@pytest.mark.parametrize("text", ["password = correct horse", b"\xff"])
+def test_secrets_that_cannot_be_read_let_nobody_in_without_a_password(tmp_path, monkeypatch, text):
+    file = tmp_path / "secrets.toml"
+    monkeypatch.delenv(guard.PASSWORD, raising=False)
+    monkeypatch.setattr(guard.st, "get_option", {"secrets.files": [str(file)]}.get)
+    monkeypatch.setattr(secrets.config, "get_option", {"secrets.files": [str(file)]}.get)
+    monkeypatch.setattr(guard.st, "secrets", secrets.Secrets())
+    assert guard.password() is None  # there is no such file
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(SystemExit, match=f"the secrets must be readable.*{re.escape(str(file))}"):
+        guard.password()
+    file.write_text(f'password = "{WORD}"')
+    assert guard.password() == WORD
 
 
 def test_the_flag_is_taken_up_and_another_refused(monkeypatch):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from dashboard import answers, api, feed, posteriors
-from dashboard.limits import Busy, Cache, Gate
+from dashboard.limits import Busy, Cache, Gate, Room
 from infovae_core.runs import Run
 from tests import fakes
 from tests.asking import ask, get, unpack
@@ -135,6 +135,38 @@ def test_who_comes_too_many_is_told_so_before_the_body_is_read(run, path, gate):
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
     assert "try again in a moment" in answer.json["error"]
     assert get(where(path, run), "POST", b"").status == 400  # there is room again
+
+
+@pytest.mark.parametrize(("path", "gate"), GATES)
+def test_who_sends_slowly_keeps_none_out_that_has_sent_all(run, path, gate, monkeypatch):
+    """However many send nothing; their bodies together have an end."""
+    monkeypatch.setattr(answers, "PATIENCE", 20)
+    slow = 3 * gate.most
+
+    async def all_of_them():
+        async with anyio.create_task_group() as tasks:
+            for _ in range(slow):
+                tasks.start_soon(ask, where(path, run), "POST", {}, anyio.sleep_forever)
+            await anyio.wait_all_tasks_blocked()
+            status = (await ask(where(path, run), "POST", {}, b"")).status
+            tasks.cancel_scope.cancel()
+        return status
+
+    with anyio.from_thread.start_blocking_portal() as portal:
+        assert portal.call(all_of_them) == 400
+
+
+def test_bodies_that_are_read_at_once_take_no_more_than_there_is_room_for():
+    room = Room(100, "reading")
+    with room.share() as one, room.share() as other:
+        one(60)
+        with pytest.raises(Busy, match="busy reading; try again"):
+            other(41)
+        other(40)
+        assert room.taken == 100
+    assert room.taken == 0
+    with room.share() as one:
+        one(100)
 
 
 def test_a_server_that_decodes_for_as_many_as_it_can_answers_the_next_at_once(run, monkeypatch):

@@ -4,6 +4,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -275,3 +276,22 @@ def test_a_worker_goes_when_nobody_asks_or_its_code_is_another(tmp_path, spawned
     os.utime(tmp_path / runs.HIDDEN / "keep", (now - 2 * dispatch.KEEP,) * 2)
     assert not dispatch.unwanted(tmp_path, now, code)  # it has only just come
     assert dispatch.unwanted(tmp_path, now - 2 * dispatch.KEEP, code)
+
+
+def test_what_the_compiler_keeps_lies_where_nobody_else_writes(tmp_path, monkeypatch):
+    """torch opens the pickles in it, and would put it into the folder of temporary files."""
+    monkeypatch.delenv(dispatch.COMPILED, raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    dispatch.compiled.cache_clear()
+    folder = Path(dispatch.environment()[dispatch.COMPILED])
+    assert folder.is_relative_to(tmp_path)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    dispatch.compiled.cache_clear()
+    other = Path(dispatch.environment()[dispatch.COMPILED])
+    assert other.stat().st_mode & 0o777 == 0o700
+    other.rmdir()
+    monkeypatch.setenv(dispatch.COMPILED, "elsewhere")
+    assert dispatch.environment()[dispatch.COMPILED] == "elsewhere"
+    dispatch.compiled.cache_clear()

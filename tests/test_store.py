@@ -211,6 +211,21 @@ def test_a_broken_memory_only_has_files_read_again(broken, files):
     assert make.made == 1
 
 
+def test_a_full_disk_leaves_nothing_behind_and_what_was_remembered(files, monkeypatch):
+    cache = files.parent
+    store.remember(cache, "a", "content")
+    before = sorted(path.name for path in cache.iterdir())
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
+    store.remember(cache, "b", "other")
+    assert sorted(path.name for path in cache.iterdir()) == before
+    assert (store.remembered(cache, "a"), store.remembered(cache, "b")) == ("content", None)
+
+
 def test_the_memory_is_bounded(files, monkeypatch):
     monkeypatch.setattr(store, "REMEMBERED", 3)
     cache = files.parent

@@ -26,7 +26,6 @@ from benchmarks.machine import machine
 HERE = {"killed": worker.killed, "hindered": worker.hindered, "locked": worker.locked}
 DISK = {"filled": worker.filled}  # on a small disk
 SERVED = {"servers": server.servers, "sockets": server.sockets, "browsers": server.browsers}
-GROUPS = ((HERE, trial.CONFIG, True), (SERVED, server.LONG, False))  # and how often is recorded
 TIMES = {
     "killed": 300,
     "hindered": 100,
@@ -42,6 +41,7 @@ def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", metavar="FAULT=TIMES", help=" ".join(TIMES))
+    parser.add_argument("--epochs", type=int, default=4, help="of runs without a server")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--root", type=Path, help=argparse.SUPPRESS)  # the small disk
     args = parser.parse_args()
@@ -58,7 +58,9 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         root = args.root or Path(folder)
         trial.warm_up()
-        for faults, config, often in GROUPS if args.root is None else [(DISK, trial.CONFIG, True)]:
+        short = trial.setting(args.epochs)
+        here, served = (HERE, short, True), (SERVED, server.LONG, False)
+        for faults, config, often in [here, served] if args.root is None else [(DISK, short, True)]:
             names = [name for name in faults if name in wanted]
             right = trial.reference(root, config, often) if names else None
             for name in names:
@@ -66,7 +68,8 @@ def main() -> int:
                 print(row, flush=True)
                 lost |= bool(row.lost)
         if args.root is None and (disk := [f"{n}={wanted[n]}" for n in DISK if n in wanted]):
-            code = worker.on_small_disk(root, "--seed", str(args.seed), "--only", *disk)
+            same = "--seed", str(args.seed), "--epochs", str(args.epochs)
+            code = worker.on_small_disk(root, *same, "--only", *disk)
             if code is None:
                 print("| a small disk, which cannot be mounted here | 0 | 0 | |", flush=True)
             lost |= bool(code)

@@ -19,16 +19,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.browser import OPTIONS, PROJECT, healthy
-from benchmarks.faults.trial import CONFIG, Reference, Row
+from benchmarks.faults.trial import Reference, Row, setting
 from benchmarks.sessions import Session
 from infovae_core import runs, worker
 from infovae_core.config import RunConfig
 from infovae_core.runs import Run, RunError
 
-LONG = RunConfig.model_validate(
-    CONFIG.model_dump(mode="json")
-    | {"training": CONFIG.training.model_dump(mode="json") | {"epochs": 150}}
-)
+LONG = setting(epochs=150)
 LIFE = 8.0  # seconds that a server lives at most, from its start
 STAY = 3.0  # seconds that a browser stays at most
 ABREAST = 4  # sessions at once

@@ -14,14 +14,6 @@ from infovae_core import dispatch, recorder, runs, worker
 from infovae_core.config import RunConfig
 from infovae_core.runs import Run
 
-CONFIG = RunConfig.model_validate(
-    {
-        "data": {"limit": 320, "binarize": "dynamic"},
-        "model": {"widths": (8,)},
-        "objective": {"name": "InfoMaxVAE", "critic_widths": (8,)},
-        "training": {"epochs": 4, "batch_size": 32, "device": "cpu"},
-    }
-)
 STALLED = 240.0  # seconds without an end after which a process that was not killed has hung
 
 
@@ -93,7 +85,19 @@ class Reference(NamedTuple):
             yield "weights at the end"
 
 
-def reference(root: Path, config: RunConfig = CONFIG, often: bool = True) -> Reference:
+def setting(epochs: int) -> RunConfig:
+    """What is trained: so many times 10 steps."""
+    return RunConfig.model_validate(
+        {
+            "data": {"limit": 320, "binarize": "dynamic"},
+            "model": {"widths": (8,)},
+            "objective": {"name": "InfoMaxVAE", "critic_widths": (8,)},
+            "training": {"epochs": epochs, "batch_size": 32, "device": "cpu"},
+        }
+    )
+
+
+def reference(root: Path, config: RunConfig, often: bool) -> Reference:
     """Train a run that nothing disturbs; see `train`."""
     run = runs.create(root, config)
     begun = time.monotonic()
@@ -110,7 +114,7 @@ def warm_up() -> None:
     torch.set_num_threads(1)  # before anything runs in parallel, for the process forks
     from infovae_core import checkpoints, data, information, snapshots, training  # noqa: F401
 
-    data.load(CONFIG.data)
+    data.load(setting(1).data)
 
 
 def train(run: Run, spoil: Callable[[], object] = lambda: None, often: bool = True) -> int:

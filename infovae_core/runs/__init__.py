@@ -4,7 +4,7 @@
 config.json      what was asked; written once
 status.json      state, progress and heartbeat of the worker; replaced atomically
 metrics.jsonl    one row a line, appended
-events.jsonl     started, resumed, turned, paused, stopped, finished, failed, warning
+events.jsonl     started, resumed, turned, compiled, paused, stopped, finished, failed, warning
 snapshots/       <step>.npz, what the views draw
 decoders/        <step>.npz, what decodes a code as it was then; see `decoders`
 pictures.npz     small pictures of the images whose codes the snapshots hold; written once

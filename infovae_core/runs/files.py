@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})  # what a disk without room says
-
+LOCKED = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})  # and what may not be written
 
 Take = Callable[[dict[str, Any]], dict[str, Any] | None]
 
@@ -82,6 +82,27 @@ def overwrite(path: Path, data: bytes) -> None:
     """
     with path.open("r+b", buffering=0) as file:
         file.write(data.ljust(os.fstat(file.fileno()).st_size))
+
+
+def hindrance(
+    error: OSError,
+    where: Path | str | None = None,
+    room: str = "free some",
+    other: str = "change its rights, or choose another folder",
+) -> str | None:
+    """Why something could not be written and what to do; None where neither room nor rights lack.
+
+    Args:
+        where: it was to be, unless the error says so.
+        room, other: what to do without room, and without rights.
+    """
+    where = error.filename2 or error.filename or where
+    got = f"{error.strerror} at {where}" if where else error.strerror
+    if error.errno in FULL:
+        return f"the disk must have room for what is written, got {got}; {room}"
+    if error.errno in LOCKED:
+        return f"the folder must be writable, got {got}; {other}"
+    return None
 
 
 def last_of(log: Path, reach: int | None, take: Take) -> list[dict[str, Any]]:

@@ -62,7 +62,7 @@ export class Traverse {
     this.theme.read();
     this.quantiles = quantiles;
     const key = JSON.stringify(runs.map(({ id, name, color }) => [id, name, color]));
-    if (key !== this.key) this.#open(api, runs);
+    if (key !== this.key || this.arriving) this.#open(api, runs);
     else this.subjects.forEach((subject, i) => (subject.run = runs[i]));
     this.key = key;
     this.fitting.fit();
@@ -94,6 +94,7 @@ export class Traverse {
 
   async #open(api, runs) {
     clearInterval(this.looking);
+    if (this.arriving) this.arriving = this.taken = false; // all is as that address says
     const before = new Map(this.subjects.map((subject) => [subject.run.id, subject]));
     this.subjects = runs.map((run) => Object.assign(before.get(run.id) ?? new Subject(api, run), { run }));
     const chosen = this.address.read();
@@ -113,8 +114,11 @@ export class Traverse {
     if (z) this.base.z = Float32Array.from(z);
   }
 
-  /** Back or Forward was pressed. */
+  /** Back or Forward was pressed; where that is to other runs, the page will say so. */
   #return(chosen) {
+    const shown = this.subjects.map(({ run }) => run.id).join();
+    this.arriving = (Address.says("runs") ?? shown) !== shown;
+    if (this.arriving) return;
     this.#takeUp(chosen);
     if (chosen.step === null) this.time.follow();
     else if (chosen.step !== this.time.step) this.time.seek(chosen.step);
