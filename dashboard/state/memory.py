@@ -10,8 +10,7 @@ import gc
 def settle(page: str = "") -> None:
     """Once for each page that loads more: exempt what is loaded by now from garbage collection.
 
-    Streamlit collects all generations after each run of a script, and walking through every module
-    each time is most of what a refresh would cost.
+    A full collection walks through all that lives, and every module lives for good.
     """
     gc.collect()
     gc.freeze()
