@@ -29,6 +29,9 @@ def explain(error: Exception) -> str:
             f"the folder must be writable, got {error.strerror}{_where(error)}; change its "
             "rights, or choose another folder"
         )
+    if not out_of_memory(error):
+        known = isinstance(error, ValueError | ArithmeticError)
+        return text if known and text else f"{type(error).__name__}: {text}"
     if isinstance(error, RuntimeError) and "out of memory" in text:
         first, *_ = str(error).splitlines()  # the rest is advice for programmers
         got = ". ".join(first.split(". ")[:2]).rstrip(".")
@@ -36,17 +39,18 @@ def explain(error: Exception) -> str:
             f"the model must fit the device's memory, got {got}; "
             "lower batch_size or widths, or set training.device to cpu"
         )
-    if isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and "DefaultCPUAllocator" in text
-    ):
-        asked = re.search(r"allocate (\d+) bytes", text)
-        got = f"{int(asked[1]) / 2**30:.3g} GiB more than there is" if asked else text or "too much"
-        return (
-            f"the model and its data must fit this machine's memory, got {got}; "
-            "lower batch_size, widths or data.limit"
-        )
-    known = isinstance(error, ValueError | ArithmeticError)
-    return text if known and text else f"{type(error).__name__}: {text}"
+    asked = re.search(r"allocate (\d+) bytes", text)
+    got = f"{int(asked[1]) / 2**30:.3g} GiB more than there is" if asked else text or "too much"
+    return (
+        f"the model and its data must fit this machine's memory, got {got}; "
+        "lower batch_size, widths or data.limit"
+    )
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether the device or the machine has too little memory; torch says so in its text alone."""
+    said = any(words in str(error) for words in ("out of memory", "DefaultCPUAllocator"))
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and said)
 
 
 def _where(error: OSError) -> str:
