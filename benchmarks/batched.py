@@ -24,7 +24,7 @@ from torch.func import functional_call, stack_module_state, vmap
 
 from benchmarks.machine import machine
 from benchmarks.training import Case, Steps, case, quartiles, timed
-from infovae_core import training
+from infovae_core import stepper, training
 from infovae_core.divergences import mmd2
 from infovae_core.tape import Tape
 
@@ -39,10 +39,10 @@ def objectives(case: Case, k: int) -> list[Case]:
 def turns(cases: list[Case]) -> Steps:
     """One after another."""
     states = [training.init(case.config, case.images) for case in cases]
-    steppers = [training.Stepper(state, 10**9, "off") for state in states]
+    ways = [stepper.Stepper(state, 10**9, "off") for state in states]
     for x in images(cases[0]):
-        for stepper in steppers:
-            stepper(x)
+        for step in ways:
+            step(x)
         yield
 
 
@@ -70,12 +70,12 @@ def stacked(cases: list[Case]) -> Steps:
 
     def step(x: Tensor, noise: Tensor) -> dict[str, Tensor]:
         losses = vmap(loss, (0, 0, None, None))(stack, weights, x, noise)
-        training.descend(optimizer, losses.sum())
+        stepper.descend(optimizer, losses.sum())
         return {"total": losses.detach()}
 
     for taken, x in enumerate(images(cases[0])):
         noise = states[0].model.draw_noise(x, generator)
-        if taken == training.SETTLED:
+        if taken == stepper.SETTLED:
             state = [value for each in optimizer.state.values() for value in each.values()]
             step = Tape(step, [*stack.values(), *state], x, noise)
         step(x, noise)
@@ -99,7 +99,7 @@ def main() -> None:
         cases = objectives(chosen, k)
         ways = turns(cases), stacked(cases)
         for way in ways:
-            timed(way, training.SETTLED + 2)
+            timed(way, stepper.SETTLED + 2)
         count = 40 if model == "tiny" else 4
         times = [[], []]
         for turn in range(args.rounds):

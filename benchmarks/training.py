@@ -37,10 +37,11 @@ from torch.nn import functional as F
 
 from benchmarks import peers
 from benchmarks.machine import machine
-from infovae_core import data, runs, training, worker
+from infovae_core import data, runs, stepper, training, worker
 from infovae_core.config import RunConfig
 from infovae_core.data import Dataset, Split
-from infovae_core.recorder import Pulse, Recorder
+from infovae_core.pulse import Pulse
+from infovae_core.recorder import Recorder
 
 Steps = Iterator[object]
 
@@ -113,7 +114,8 @@ def take_turns(
     torch.set_num_threads(case.threads)
     steps = {way: WAYS[way](case, root) for way in ways}
     epoch = training.plan(case.config, case.images).steps_per_epoch
-    counts = {way: warm(step, epoch, seconds) for way, step in steps.items()}
+    begun = {way: stepper.RESTED if way == "compiled" else stepper.SETTLED for way in ways}
+    counts = {way: warm(step, begun[way], epoch, seconds) for way, step in steps.items()}
     times: dict[str, list[float]] = {way: [] for way in ways}
     for turn in range(rounds):
         for way in ways if turn % 2 else reversed(ways):  # who comes first may find a warm cache
@@ -131,9 +133,9 @@ def timed(steps: Steps, count: int) -> float:
     return (time.perf_counter() - begun) / count
 
 
-def warm(steps: Steps, epoch: int, seconds: float) -> int:
+def warm(steps: Steps, begun: int, epoch: int, seconds: float) -> int:
     """Train until steps are what they will be; in how many, whole epochs, so many seconds pass."""
-    timed(steps, math.ceil((training.SETTLED + 1) / epoch) * epoch)
+    timed(steps, math.ceil((begun + 1) / epoch) * epoch)
     return epoch * max(1, round(seconds / epoch / timed(steps, epoch)))
 
 

@@ -9,13 +9,14 @@ import os
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
 from torch import nn
 
-from infovae_core import fits, training
+from infovae_core import training
 from infovae_core.config import RunConfig
 from infovae_core.data import Dataset
+from infovae_core.errors import out_of_memory
 from infovae_core.randomness import seed_of
 from infovae_core.runs import RunError
 from infovae_core.training import State
@@ -56,31 +57,33 @@ def load(config: RunConfig, data: Dataset, folder: Path) -> State | None:
 
     On another kind of device than it was saved on, the run goes on with fresh noise.
 
-    Raises: RunError where it cannot be read.
+    Raises: RunError where it is broken; where memory, disk or device are what fails, that error.
     """
     step = latest(folder)
     if step is None:
         return None
+    state, content = training.init(config, data), _content(folder, step)
     try:
-        return _loaded(config, data, *_files(folder, step))
-    except fits.Misfit:
-        raise
+        _fill(state, config, *content)
     except Exception as error:  # torch has one for each way in which a file is broken
+        if out_of_memory(error):
+            raise
         got = " ".join(str(error).split())[:200]
         raise RunError(
             f"the checkpoint of step {step} must be whole and of this run, got "
             f"{type(error).__name__}: {got}; remove {folder} to train from the start"
         ) from error
+    return state
 
 
-def _loaded(config: RunConfig, data: Dataset, weights: Path, rest: Path) -> State:
-    state = training.init(config, data)
-    _whole(state).load_state_dict(load_file(weights))
-    record = torch.load(rest, map_location="cpu", weights_only=True)
+def _fill(state: State, config: RunConfig, weights: bytes, rest: bytes) -> None:
+    """Make a fresh state what the files say."""
+    _whole(state).load_state_dict(from_bytes(weights))
+    record = torch.load(io.BytesIO(rest), map_location="cpu", weights_only=True)
     state.step, state.turned = record["step"], record.get("turned", 0)
     state.objective = type(state.objective).model_validate_json(record["objective"])
     state.sums = record["sums"] and {
-        name: value.to(data.train.x.device) for name, value in record["sums"].items()
+        name: value.to(state.generator.device) for name, value in record["sums"].items()
     }
     if record["device"] == state.generator.device.type:
         state.generator.set_state(record["generator"])
@@ -89,7 +92,6 @@ def _loaded(config: RunConfig, data: Dataset, weights: Path, rest: Path) -> Stat
     state.optimizer.load_state_dict(record["optimizer"])
     if state.critic_optimizer is not None:
         state.critic_optimizer.load_state_dict(record["critic_optimizer"])
-    return state
 
 
 def _whole(state: State) -> nn.Module:
@@ -99,6 +101,18 @@ def _whole(state: State) -> nn.Module:
 
 def _files(folder: Path, step: int) -> tuple[Path, Path]:
     return folder / f"{step:08d}.safetensors", folder / f"{step:08d}.state.pt"
+
+
+def _content(folder: Path, step: int) -> tuple[bytes, bytes]:
+    """Both files; what torch's own reader says of a broken one looks like a broken disk."""
+    weights, rest = _files(folder, step)
+    try:
+        return weights.read_bytes(), rest.read_bytes()
+    except IsADirectoryError as error:
+        raise RunError(
+            f"the checkpoint of step {step} must be two files, got a folder at {error.filename}; "
+            f"remove {folder} to train from the start"
+        ) from error
 
 
 def _replace(path: Path, data: bytes) -> None:

@@ -300,9 +300,10 @@ class TrainingConfig(Record):
     compile: Literal["auto", "on", "off"] = Field(
         "auto",
         title="Compile",
-        description="Have the steps compiled after the first 200: up to a minute, a few seconds "
-        "the next time, and then faster for small networks. auto does so where a run is long "
-        "enough to earn it back; where compiling fails, training goes on without.",
+        description="Have the steps compiled once 2,000 have been taken without a turn of a knob: "
+        "up to a minute, a few seconds the next time, and then faster for small networks. auto "
+        "does so where enough steps are ahead to earn it back; where compiling fails, training "
+        "goes on without.",
         json_schema_extra={"folded": True},
     )
 

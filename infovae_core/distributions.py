@@ -27,11 +27,9 @@ class DiagonalNormal(Distribution):
     """
 
     arg_constraints: ClassVar = {}
-    support = constraints.real_vector
-    mean: Tensor = None  # in place of the base class's property
 
     def __init__(self, mean: Float[Tensor, "*b d"], log_var: Float[Tensor, "*b d"]) -> None:
-        self.mean, self.log_var = mean, log_var
+        self.loc, self.log_var = mean, log_var
         super().__init__(mean.shape[:-1], mean.shape[-1:], validate_args=False)
 
     @classmethod
@@ -45,6 +43,10 @@ class DiagonalNormal(Distribution):
         return cls(torch.zeros_like(like), torch.zeros_like(like))
 
     @property
+    def mean(self) -> Float[Tensor, "*b d"]:
+        return self.loc
+
+    @property
     def stddev(self) -> Float[Tensor, "*b d"]:
         return (0.5 * self.log_var).exp()
 
@@ -53,7 +55,8 @@ class DiagonalNormal(Distribution):
         return self.log_var.exp()
 
     def log_prob(self, value: Tensor) -> Tensor:
-        squares = (value - self.mean).square() * (-self.log_var).exp()
+        # Not its square by 1/σ², which is 0 · ∞ in single precision from log σ² = −89 on.
+        squares = ((value - self.mean) * (-0.5 * self.log_var).exp()).square()
         return -0.5 * (squares + self.log_var + math.log(2 * math.pi)).sum(-1)
 
     def sample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:

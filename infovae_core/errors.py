@@ -20,6 +20,9 @@ def explain(error: Exception) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, OSError) and (said := hindrance(error, room=RESUME)):
         return said
+    if not out_of_memory(error):
+        known = isinstance(error, ValueError | ArithmeticError)
+        return text if known and text else f"{type(error).__name__}: {text}"
     if isinstance(error, RuntimeError) and "out of memory" in text:
         first, *_ = str(error).splitlines()  # the rest is advice for programmers
         got = ". ".join(first.split(". ")[:2]).rstrip(".")
@@ -27,17 +30,18 @@ def explain(error: Exception) -> str:
             f"the model must fit the device's memory, got {got}; "
             "lower batch_size or widths, or set training.device to cpu"
         )
-    if isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and "DefaultCPUAllocator" in text
-    ):
-        asked = re.search(r"allocate (\d+) bytes", text)
-        got = f"{int(asked[1]) / 2**30:.3g} GiB more than there is" if asked else text or "too much"
-        return (
-            f"the model and its data must fit this machine's memory, got {got}; "
-            "lower batch_size, widths or data.limit"
-        )
-    known = isinstance(error, ValueError | ArithmeticError)
-    return text if known and text else f"{type(error).__name__}: {text}"
+    asked = re.search(r"allocate (\d+) bytes", text)
+    got = f"{int(asked[1]) / 2**30:.3g} GiB more than there is" if asked else text or "too much"
+    return (
+        f"the model and its data must fit this machine's memory, got {got}; "
+        "lower batch_size, widths or data.limit"
+    )
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Whether the device or the machine has too little memory; torch says so in its text alone."""
+    said = any(words in str(error) for words in ("out of memory", "DefaultCPUAllocator"))
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and said)
 
 
 def explain_setting(error: ErrorDetails) -> str:

@@ -18,9 +18,9 @@ from infovae_core.distributions import DiagonalNormal
 from infovae_core.estimators import mutual_information
 from infovae_core.model import Pass
 from infovae_core.randomness import seed_of
+from infovae_core.stepper import descend
 from infovae_core.studies import BoundStudy, PointStudy, Study
 from infovae_core.terms import MutualInformation
-from infovae_core.training import descend
 
 ROW_EVERY = 10  # steps, or more where a study has more than
 ROWS = 80  # of each kind

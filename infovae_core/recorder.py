@@ -1,17 +1,14 @@
-"""What a run leaves behind while it trains: rows, snapshots, checkpoints and a heartbeat."""
+"""What a run leaves behind while it trains: rows, events, snapshots and checkpoints."""
 
 from __future__ import annotations
 
-import itertools
 import math
-import threading
-import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from infovae_core import knobs
+from infovae_core.pulse import Cadence, Pulse
 from infovae_core.runs import Run, RunError
 
 if TYPE_CHECKING:
@@ -19,12 +16,8 @@ if TYPE_CHECKING:
     from infovae_core.data import Dataset
     from infovae_core.objectives import Objective
     from infovae_core.snapshots import Arrays
-    from infovae_core.store import Progress
-    from infovae_core.training import Plan, Report, Row, State
+    from infovae_core.training import Report, Row, State
 
-BEAT = 0.25  # seconds between two heartbeats
-UNSEEN = 0.4  # seconds that images may be drawn before it is said
-RATE_OVER = 2.0  # seconds that images per second are measured over
 SNAPSHOTS = 200  # kept of a run
 ROOM = 256_000_000  # bytes of them, and
 DECODERS = 64_000_000  # of decoders, but for the first and the last
@@ -45,6 +38,7 @@ class Recorder:
         self.now = knobs.in_force(config, turned)  # the settings as they were turned last
         self.turned = {turn.step for turn in turned}
         self.turns = {turn.step: turn.knobs for turn in (*config.turns, *turned)}
+        self.said = {(event["event"], event.get("text")) for event in run.events()}
         self.warned: dict[str, int] = {}  # by subject, the step
         if turned:  # a kill may have come between the event and the status
             pulse.set(knobs=self.now.knobs.model_dump(mode="json"))
@@ -64,8 +58,8 @@ class Recorder:
         self.pulse.step = state.step
         if report.turned is not None:
             self._turn(report)
-        if report.event is not None and state.step > max(self.logged.values(), default=0):
-            self.run.event(**report.event, step=state.step)
+        if report.event is not None:
+            self._say(report.event, state.step)
         rows = tuple(self._log(row, state) for row in report.rows)
         self._check_step(state)
         if self.snapshots.due:
@@ -99,6 +93,17 @@ class Recorder:
             return
         with suppress(OSError):
             self.run.settle("knobs")
+
+    def _say(self, event: dict[str, Any], step: int) -> None:
+        """Record an event, but no warning a second time, as a resumed run would at its first step.
+
+        A step that is repeated after a kill has an event of its own: another process may not be
+        able to do what the first one could.
+        """
+        said = event["kind"], event.get("text")
+        if event["kind"] != "warning" or said not in self.said:
+            self.run.event(**event, step=step)
+        self.said.add(said)
 
     def _turn(self, report: Report) -> None:
         from infovae_core import training
@@ -169,9 +174,9 @@ class Recorder:
         would have to be waited for after each step: there rows and checkpoints tell.
         """
         last = [*state.model.encoder.parameters()][-1].detach()
-        if state.sums is None or last.device.type != "cpu":
+        if last.device.type != "cpu":
             return
-        if not math.isfinite(state.sums["total"]):
+        if state.sums is not None and not math.isfinite(state.sums["total"]):  # else a row told
             raise self._not_finite(k for k, value in state.sums.items() if not value.isfinite())
         if not math.isfinite(last.sum()):
             raise self._not_finite(["the gradient"])
@@ -217,125 +222,3 @@ def newest_snapshot(run: Run) -> tuple[int, Arrays] | tuple[None, None]:
         step = max(run.snapshot_steps())
         return step, run.snapshot(step)
     return None, None
-
-
-class Cadence:
-    """Something due every so many seconds, or less often where that would take too long.
-
-    The pause before the next turn is the longest of `interval`, `growth` times the age, and what
-    keeps the turns at `share` of all time.
-    """
-
-    def __init__(
-        self, interval: float, *, share: float = 0.05, growth: float = 0.0, at_once: bool = False
-    ) -> None:
-        self.interval, self.share, self.growth = interval, share, growth
-        self._begun = time.monotonic()
-        self._next = self._begun + (0 if at_once else interval)
-
-    @property
-    def due(self) -> bool:
-        """Whether it is time."""
-        return time.monotonic() >= self._next
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Do it; the time that takes decides when it is due again."""
-        begun = time.monotonic()
-        yield
-        now = time.monotonic()
-        cost, age = now - begun, now - self._begun
-        self._next = now + max(self.interval, self.growth * age, cost * (1 / self.share - 1))
-
-
-class Pulse:
-    """Keeps status.json fresh from a thread, so that a long step does not look like a death.
-
-    `watch` is called every few seconds from the same thread.
-    """
-
-    def __init__(self, run: Run, watch: Callable[[], object] = lambda: None) -> None:
-        self.run, self.watch = run, watch
-        self.step = 0
-        self.preparing: dict[str, object] | None = None  # done, of and what, of the data
-        self.drawing: dict[str, object] | None = None  # and of a snapshot's images
-        self._plan: Plan | None = None
-        self._begun = 0.0
-        self._before = run.status["seconds"] or 0.0  # trained before this process
-        self._marks: deque[tuple[float, int]] = deque()  # time, step
-        self._failed = False
-        self._writing = threading.Lock()
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._beat, daemon=True)
-
-    def __enter__(self) -> Pulse:
-        self.set(state="running", error=None)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def start(self, step: int, plan: Plan, device: str) -> None:
-        """From here on, time counts as training."""
-        self.step, self._begun, self._plan = step, time.monotonic(), plan
-        self.set(steps=plan.steps, epochs=plan.epochs, device=device)
-
-    @contextmanager
-    def telling(self) -> Iterator[Progress]:
-        """A progress that viewers see, where it goes on for a while."""
-        begun = time.monotonic()
-
-        def told(done: int, of: int, what: str) -> None:
-            if time.monotonic() - begun > UNSEEN:
-                self.drawing = {"done": done, "of": of, "what": what}
-
-        try:
-            yield told
-        finally:
-            self.drawing = None
-
-    @property
-    def epoch(self) -> float:
-        """Epochs completed."""
-        return self.step / self._plan.steps_per_epoch
-
-    @property
-    def seconds(self) -> float:
-        """Time trained so far."""
-        return round(self._before + time.monotonic() - self._begun, 3)
-
-    def set(self, **changes: object) -> None:
-        """Change the status, and bring its numbers up to date."""
-        with self._writing:
-            if self._plan is not None:
-                changes |= {"step": self.step, "epoch": self.epoch, "seconds": self.seconds}
-                changes["rate"] = self._rate(self._plan.batch_size)
-            self.run.set_status(preparing=self.preparing, drawing=self.drawing, **changes)
-
-    def _rate(self, batch_size: int) -> float | None:
-        """Images per second of late."""
-        marks, now = self._marks, time.monotonic()
-        marks.append((now, self.step))
-        while len(marks) > 2 and marks[1][0] < now - RATE_OVER:
-            marks.popleft()
-        then, step = marks[0]
-        return round((self.step - step) * batch_size / (now - then), 1) if now > then else None
-
-    def _beat(self) -> None:
-        for beat in itertools.count(1):
-            if self._over.wait(BEAT):
-                return
-            with suppress(OSError):  # a full disk may have room at the next beat
-                self.set()
-            if beat % 10 == 0:
-                self._look()
-
-    def _look(self) -> None:
-        try:
-            self.watch()
-        except Exception:  # the run goes on, and must be seen to
-            if not self._failed:
-                self.run.trace()
-            self._failed = True

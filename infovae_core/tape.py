@@ -22,33 +22,57 @@ Values = dict[str, Tensor]
 class Tape:
     """Replays `function`, which may change tensors beside its inputs but no other state.
 
-    Recording carries it out once; `changed` are put back to what they were. Numbers that are no
+    Recording carries it out twice; `changed` are put back to what they were. Numbers that are no
     tensors, shapes among them, stay what they were when it was recorded.
 
-    Raises: whatever `function` does, and what the tracer does of operations that it cannot record.
+    Raises: whatever `function` does, and what the tracer does of operations that it cannot record;
+        RuntimeError where the replay leaves as it was what `function` changes.
     """
 
     def __init__(
         self, function: Callable[..., Values], changed: Iterable[Tensor], *inputs: Tensor
     ) -> None:
+        changed = list(changed)
         before = as_now(changed)
         try:
             self.module = make_fx(function)(*inputs)
+            self.moved = moved(before)
         finally:
             put_back(before)
         self.held = tidy(self.module)
         self.replay: Callable[..., Values] = self.module.forward
+        self._rehearse(self, changed, *inputs)
 
     def __call__(self, *inputs: Tensor) -> Values:
         with torch.no_grad():
             return self.replay(*inputs, *self.held)
+
+    def _rehearse(
+        self, replay: Callable[..., Values], changed: Iterable[Tensor], *inputs: Tensor
+    ) -> None:
+        """Carry out a replay and put back what it changed, which must be all that the step does.
+
+        A torch that takes the optimiser for dead code would learn nothing, and not say so.
+        """
+        before = as_now(changed)
+        try:
+            replay(*inputs)
+            lost = self.moved - moved(before)
+        finally:
+            put_back(before)
+        if lost:
+            raise RuntimeError(
+                f"a replay must change {len(self.moved)} tensors as the step does, got {len(lost)} "
+                "left as they were; another version of torch may do better"
+            )
 
     def compiled(self, changed: Iterable[Tensor], *inputs: Tensor) -> Callable[..., Values]:
         """What the compiler makes of the tape, which is left as it is.
 
         It is carried out once, and what it changed put back.
 
-        Raises: whatever the compiler does where it fails, or where there is none.
+        Raises: whatever the compiler does where it fails, or where there is none; RuntimeError
+            where the compiled step leaves as it was what the step changes.
         """
         from torch._inductor import compile as fuse  # takes a second to load
 
@@ -65,17 +89,18 @@ class Tape:
             with torch.no_grad():
                 return fused(*inputs, *held)
 
-        before = as_now(changed)
-        try:
-            replay(*inputs)
-        finally:
-            put_back(before)
+        self._rehearse(replay, changed, *inputs)
         return replay
 
 
 def as_now(tensors: Iterable[Tensor]) -> list[tuple[Tensor, Tensor]]:
     """Tensors, each beside a copy."""
     return [(tensor, tensor.detach().clone()) for tensor in tensors]
+
+
+def moved(copies: list[tuple[Tensor, Tensor]]) -> set[int]:
+    """Which tensors are no longer what their copies are, by their places."""
+    return {i for i, (tensor, value) in enumerate(copies) if not torch.equal(tensor, value)}
 
 
 @torch.no_grad()

@@ -6,50 +6,26 @@ resumed goes on bit for bit, and runs that differ only in their objective see th
 """
 
 import math
-import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import partial
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch import Tensor
+from torch.optim import Adam
 
 from infovae_core import estimators, fits, networks, pace
 from infovae_core.catalogue import SETS
 from infovae_core.config import Knobs, RunConfig
 from infovae_core.data import Dataset, Split, spread
-from infovae_core.model import VAE
-from infovae_core.objectives import Objective
 from infovae_core.randomness import seed_of
-from infovae_core.tape import Tape
+from infovae_core.stepper import State, Stepper, turn
+from infovae_core.stepper import train_step as train_step  # whose place to look for it is here
 from infovae_core.terms import NATS
 
 TRAIN_ROWS = 2000  # about as many training rows as a long run writes
 CODES = 1000  # held-out images whose codes such a row compares with one another
-SETTLED = 200  # steps after which a run is not expected to end or be turned at once
-COMPILED_FROM = 50_000  # steps, from which "auto" compiles them
-
-
-@dataclass
-class State:
-    """Everything that changes while a run trains, and nothing else."""
-
-    model: VAE
-    objective: Objective
-    critics: dict[str, nn.Module]  # by term
-    optimizer: Optimizer
-    critic_optimizer: Optimizer | None
-    generator: torch.Generator
-    critic_steps: int = 1  # for each step of the model
-    step: int = 0
-    turned: int = 0  # after which step knobs were turned last
-    sums: dict[str, Tensor] | None = None  # of each value over the steps since the last row
-
-
-Step = Callable[[Tensor, Tensor], dict[str, Tensor]]  # of images and noise
 
 
 class Plan(NamedTuple):
@@ -149,146 +125,25 @@ def kind_of(data: Dataset) -> fits.Items:
     return fits.Items(data.shape, binary, data.kind == "points")
 
 
-def train_step(
-    state: State, objective: Objective, x: Tensor, noise: Tensor | None = None
-) -> dict[str, Tensor]:
-    """Steps of the critics, then one of the model, on the images x [b, *data].
-
-    Each further step of the critics takes fresh codes of the same images. Returns the total and
-    its parts as tensors on the device: nothing waits for it here.
-
-    Args:
-        noise: as `draw_noise` gives it, which it is left out for.
-    """
-    noise = draw_noise(state, x) if noise is None else noise
-    first, *further = noise.split(len(x), 1)
-    p = state.model(x, first)
-    if state.critic_optimizer is not None:
-        descend(state.critic_optimizer, objective.critic_loss(p.detach(), state.critics))
-        for again in further:
-            with torch.no_grad():
-                q = state.model(x, again)
-            descend(state.critic_optimizer, objective.critic_loss(q, state.critics))
-    loss = objective.loss(p, state.critics)
-    descend(state.optimizer, loss.total)
-    return {"total": loss.total.detach()} | {k: v.detach() for k, v in loss.parts.items()}
-
-
-class Stepper:
-    """Takes the steps of a run: as `train_step` does and, after `SETTLED` of them, from its tape.
-
-    Knobs are on the tape as they were: once they are turned, that begins anew. Which steps are
-    taken from a compiled tape is decided by step and plan alone: a run that is resumed compiles the
-    same.
-
-    Args:
-        end: the run's last step.
-        compile: see `TrainingConfig.compile`.
-    """
-
-    def __init__(self, state: State, end: int, compile: str) -> None:
-        self.state, self.end, self.compile = state, end, compile
-        self.event: dict[str, Any] | None = None
-        self._begin()
-
-    def _begin(self) -> None:
-        self.begun, self.recorded = self.state.turned, False
-        self.step: Step = partial(train_step, self.state, self.state.objective)
-
-    def __call__(self, x: Tensor) -> dict[str, Tensor]:
-        state, noise = self.state, draw_noise(self.state, x)
-        if self.begun != state.turned:
-            self._begin()
-        if not self.recorded and state.step - self.begun >= SETTLED:
-            self.recorded = True
-            self._record(x, noise)
-        values = self.step(x, noise)
-        state.step += 1
-        return values
-
-    def _record(self, x: Tensor, noise: Tensor) -> None:
-        """Take further steps from a tape, or, where there can be none, go on and say so."""
-        began, left, what = time.monotonic(), self.end - self.begun, "recorded"
-        try:
-            self.step = Tape(self.step, changing(self.state), x, noise)
-            what = "compiled"
-            if self.compile == "on" or (self.compile == "auto" and pays(self.state, left)):
-                self.step = self.step.compiled(changing(self.state), x, noise)
-                self.event = {"kind": "compiled", "seconds": round(time.monotonic() - began, 1)}
-        except Exception as error:
-            said = (str(error).strip() or repr(error)).splitlines()[0]
-            text = f"the step could not be {what} and is taken as before, only slower: {said}"
-            self.event = {"kind": "warning", "text": text}
-
-    def said(self) -> dict[str, Any] | None:
-        """What there is to say since the last call."""
-        event, self.event = self.event, None
-        return event
-
-
-def pays(state: State, steps: int) -> bool:
-    """Whether the compiler's time comes back: not on a GPU unasked, nor with convolutions."""
-    convolves = any(isinstance(m, nn.modules.conv._ConvNd) for m in state.model.modules())
-    return steps >= COMPILED_FROM and not convolves and state.generator.device.type == "cpu"
-
-
-def changing(state: State) -> list[Tensor]:
-    """The tensors that a step changes."""
-    optimizers = (state.optimizer, state.critic_optimizer)
-    kept = [v for o in optimizers if o is not None for s in o.state.values() for v in s.values()]
-    modules = (state.model, *state.critics.values())
-    return kept + [w for m in modules for w in (*m.parameters(), *m.buffers())]
-
-
-def draw_noise(state: State, x: Tensor) -> Tensor:
-    """The run's own noise for a step on the images x: of a pass for each step of the critics."""
-    passes = 1 if state.critic_optimizer is None else state.critic_steps
-    return state.model.draw_noise(x, state.generator, passes)
-
-
-def descend(optimizer: Optimizer, loss: Tensor) -> None:
-    """One step of `optimizer` along the gradient of its own parameters only."""
-    optimizer.zero_grad()
-    loss.backward(inputs=[w for group in optimizer.param_groups for w in group["params"]])
-    optimizer.step()
-
-
-def turn(state: State, knobs: Knobs) -> None:
-    """Give a state in training new knobs, from its next step on.
-
-    Raises: ValueError where the objective's terms or critics would be others.
-    """
-    if knobs.objective is not None:
-        state.objective.check_turn(knobs.objective)
-        state.objective = knobs.objective
-    state.turned = state.step
-    for optimizer, rate in (
-        (state.optimizer, knobs.learning_rate),
-        (state.critic_optimizer, knobs.critic_learning_rate),
-    ):
-        if optimizer is not None and rate is not None:
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-
-
 def train(
     config: RunConfig,
     data: Dataset,
     state: State | None = None,
     turns: Mapping[int, Knobs] | None = None,
+    busy: Callable[[str], AbstractContextManager[object]] = nullcontext,
 ) -> Iterator[Report]:
     """Train to the end of the plan, a report after every step.
 
     Rows come with step 1 and every `Plan.row_every` steps (train), and with the end of the first
     epoch, the last and some between (test and codes, see `pace`). `state` goes on from where a
     checkpoint left it. `turns` are knobs by the step after which they are turned, the config's
-    where left out; the caller may add to them meanwhile.
+    where left out; the caller may add to them meanwhile. `busy` is entered with what takes long.
     """
     state = state or init(config, data)
     if turns is None:
         turns = {turn.step: turn.knobs for turn in config.turns}
     length = plan(config, data)
-    steps = Stepper(state, length.steps, config.training.compile)
+    steps = Stepper(state, length.steps, config.training.compile, busy)
     while state.step < length.steps:
         epoch, done = divmod(state.step, length.steps_per_epoch)
         order = batches(config.training.seed, epoch, data.train, length.batch_size)

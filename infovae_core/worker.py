@@ -25,7 +25,8 @@ from infovae_core.config import RunConfig
 from infovae_core.dispatch import Claim, ensure, idle, launch, launch_evaluation
 from infovae_core.errors import explain
 from infovae_core.evaluation import Cancelled, Evaluation, Seen
-from infovae_core.recorder import Pulse, Recorder
+from infovae_core.pulse import Pulse
+from infovae_core.recorder import Recorder
 from infovae_core.runs import Run, tickets
 from infovae_core.store import Progress
 
@@ -146,7 +147,7 @@ def train(run: Run, pulse: Pulse, watch: Watch, heard: Progress) -> str:
         run.event("warning", state.step, text=text)
     with obeying(run) as asked:
         ending = None
-        for report in training.train(config, images, state, recorder.turns):
+        for report in training.train(config, images, state, recorder.turns, pulse.busy):
             watch(recorder.report(report), plan)
             wish = asked()
             if wish == "knobs":

@@ -22,6 +22,7 @@ TYPED = (
     "probes",
     "sights",
     "snapshots",
+    "stepper",
     "terms",
     "training",
 )

@@ -17,7 +17,8 @@ from infovae_core.config import RunConfig
 from infovae_core.decoders import ACTIVATIONS, LINKS
 from infovae_core.likelihoods import LIKELIHOODS
 from infovae_core.networks import NETWORKS
-from infovae_core.recorder import Pulse, Recorder
+from infovae_core.pulse import Pulse
+from infovae_core.recorder import Recorder
 from infovae_core.runs import Run, RunError
 
 HALF = 2e-2  # what rounding the weights to half precision may change a mean by

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from infovae_core import checkpoints, data, recorder, runs, terms, worker
+from infovae_core import checkpoints, data, recorder, runs, terms, training, worker
 from infovae_core.config import RunConfig
 from infovae_core.runs.files import overwrite
 
@@ -52,6 +52,12 @@ class Steady:
     turn = nullcontext
 
 
+CONFIG = RunConfig(
+    data={"limit": 320},
+    model={"widths": (8,)},
+    objective={"name": "VAE"},
+    training={"epochs": 2, "batch_size": 16, "learning_rate": 0.01, "device": "cpu"},
+)
 SPOILED = {
     "value": (lambda rate: rate * math.nan, "got rate not finite at step 8"),
     "infinity": (lambda rate: rate + math.inf, "got rate not finite at step 8"),
@@ -59,9 +65,10 @@ SPOILED = {
 }
 
 
+@pytest.mark.parametrize("at", [8, 10], ids=["between rows", "at a row"])
 @pytest.mark.parametrize("what", SPOILED)
 def test_what_is_not_finite_ends_the_run_at_that_step_and_keeps_the_checkpoint(
-    tmp_path, monkeypatch, what
+    tmp_path, monkeypatch, what, at
 ):
     """The first value of √ at 0 is finite, its gradient is not."""
     spoil, said = SPOILED[what]
@@ -71,24 +78,18 @@ def test_what_is_not_finite_ends_the_run_at_that_step_and_keeps_the_checkpoint(
         if torch.is_grad_enabled():
             steps.append(len(steps) + 1)
         value = right(self, p, critic)
-        return spoil(value) if torch.is_grad_enabled() and steps[-1] == 8 else value
+        return spoil(value) if torch.is_grad_enabled() and steps[-1] == at else value
 
     monkeypatch.setattr(terms.Rate, "__call__", rate)
     monkeypatch.setattr(recorder, "Cadence", Steady)
-    config = RunConfig(
-        data={"limit": 320},
-        model={"widths": (8,)},
-        objective={"name": "VAE"},
-        training={"epochs": 2, "batch_size": 16, "learning_rate": 0.01, "device": "cpu"},
-    )
-    run = runs.create(tmp_path, config)
+    run = runs.create(tmp_path, CONFIG)
     assert worker.work(run) == run.state == "failed"
-    assert said in run.status["error"]
+    assert said.replace("8", str(at)) in run.status["error"]
     assert "lower the learning rate (0.01) or the term's weight" in run.status["error"]
-    assert steps[-1] == run.status["step"] == 8
+    assert steps[-1] == run.status["step"] == at
     assert run.events()[-1]["error"] == run.status["error"]
-    kept = checkpoints.load(config, data.load(config.data), run.path / "checkpoint")
-    assert kept.step == 6
+    kept = checkpoints.load(CONFIG, data.load(CONFIG.data), run.path / "checkpoint")
+    assert kept.step == (at - 1) // 3 * 3
     assert all(w.isfinite().all() for w in kept.model.parameters())
 
 
@@ -101,13 +102,37 @@ def test_what_is_not_finite_ends_the_run_at_that_step_and_keeps_the_checkpoint(
             "lower batch_size, widths or data.limit",
         ),
         (MemoryError("Unable to allocate 8 GiB"), "lower batch_size, widths or data.limit"),
+        (PermissionError(13, "Permission denied"), "change its rights"),
     ],
 )
-def test_a_run_without_memory_says_what_to_lower(tmp_path, monkeypatch, error, remedy):
+@pytest.mark.parametrize(
+    ("resumed", "place"),
+    [(False, "training.init"), (True, "training.init"), (True, "checkpoints._content")],
+    ids=str,
+)
+def test_a_run_without_memory_says_what_to_lower(
+    tmp_path, monkeypatch, error, remedy, resumed, place
+):
     def full(*_):
         raise error
 
-    monkeypatch.setattr("infovae_core.training.init", full)
-    run = runs.create(tmp_path, RunConfig())
+    run = runs.create(tmp_path, CONFIG)
+    if resumed:
+        config = RunConfig.model_validate(run.config)
+        state = training.init(config, data.load(config.data))
+        checkpoints.save(state, run.path / "checkpoint")
+    monkeypatch.setattr(f"infovae_core.{place}", full)
     assert worker.work(run) == "failed"
     assert remedy in run.status["error"]
+    assert "checkpoint" not in run.status["error"]
+
+
+def test_memory_that_ends_while_a_checkpoint_is_read_is_no_broken_checkpoint(tmp_path, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+    images = data.load(CONFIG.data)
+    checkpoints.save(training.init(CONFIG, images), tmp_path)
+    monkeypatch.setattr(checkpoints, "from_bytes", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        checkpoints.load(CONFIG, images, tmp_path)

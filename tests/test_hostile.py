@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from dashboard import comparison, evaluations, feed, information, scores, state, words
 from infovae_core import checkpoints, data, dispatch, export, knobs, recorder, report, runs, worker
 from infovae_core.config import RunConfig
+from infovae_core.pulse import Pulse
 from infovae_core.runs import Run, RunError
 from tests.asking import get
 from tests.mutations import broken, odd_json
@@ -107,7 +108,7 @@ def compared(run):
 
 def resumed(run):
     """What a worker reads before it goes on."""
-    recorder.Recorder(run, CONFIG, None, recorder.Pulse(run))
+    recorder.Recorder(run, CONFIG, None, Pulse(run))
     checkpoints.load(CONFIG, data.load(CONFIG.data), run.path / "checkpoint")
 
 

@@ -11,7 +11,8 @@ from dashboard.limits import Cache
 from infovae_core import aggregate, runs, snapshots, training
 from infovae_core.config import RunConfig
 from infovae_core.data import Dataset, Split
-from infovae_core.recorder import Pulse, Recorder
+from infovae_core.pulse import Pulse
+from infovae_core.recorder import Recorder
 from infovae_core.runs import Run
 from tests import fakes
 from tests.asking import get, unpack

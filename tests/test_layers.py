@@ -22,7 +22,7 @@ ORDER = [  # each imports only from those before it
     ("estimators", "evidence", "results", "terms"),
     ("critics", "objectives"),
     ("config", "downloads", "errors", "family"),
-    ("own",),
+    ("own", "pulse", "stepper"),
     ("data", "evaluation", "fits", "knobs", "networks", "presets", "studies"),
     ("measures", "recorder", "training"),
     ("checkpoints", "snapshots", "information"),

@@ -3,6 +3,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 
 from infovae_core.config import ModelConfig
+from infovae_core.distributions import DiagonalNormal
 from infovae_core.likelihoods import LIKELIHOODS
 from infovae_core.networks import NETWORKS, build
 
@@ -36,6 +37,18 @@ def test_codes_are_mean_plus_deviation_times_noise():
     p = small()(torch.rand(5, 2, 2), noise)
     torch.testing.assert_close(p.z, p.q.mean + p.q.stddev * noise[0])
     assert torch.equal(p.prior, noise[1])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_density_of_a_narrow_posterior_keeps_its_digits(dtype):
+    log_var = torch.arange(-170.0, -59.0).to(dtype)[:, None]
+    noise = torch.linspace(-3, 3, len(log_var), dtype=dtype)[:, None]
+    q = DiagonalNormal(torch.zeros_like(log_var), log_var.requires_grad_())
+    z = (q.stddev * noise).detach()
+    exact = Normal(0.0, (0.5 * log_var.detach().double()).exp()).log_prob(z.double())
+    torch.testing.assert_close(q.log_prob(z).double(), exact.sum(1), rtol=1e-6, atol=0)
+    [slope] = torch.autograd.grad(q.log_prob(z).sum(), log_var)
+    torch.testing.assert_close(slope, 0.5 * (noise.square() - 1), rtol=1e-4, atol=1e-5)
 
 
 def test_detached_pass_carries_no_gradient():

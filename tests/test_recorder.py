@@ -1,4 +1,5 @@
 import math
+import time
 import types
 from itertools import pairwise
 
@@ -10,7 +11,8 @@ from infovae_core import decoding, knobs, recorder, runs, snapshots, training
 from infovae_core.bounds import BOUNDS
 from infovae_core.config import RunConfig
 from infovae_core.objectives import OBJECTIVES, VAE, InfoMaxVAE
-from infovae_core.recorder import Cadence, NotFinite, Pulse, Recorder, blown_up
+from infovae_core.pulse import Cadence, Pulse
+from infovae_core.recorder import NotFinite, Recorder, blown_up
 from tests import fakes
 from tests.processes import until
 
@@ -30,7 +32,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(recorder.time, "monotonic", clock.monotonic)
+    monkeypatch.setattr(time, "monotonic", clock.monotonic)
     return clock
 
 
@@ -111,7 +113,7 @@ def test_the_heart_goes_on_after_a_write_that_failed(run, monkeypatch):
 
 
 def test_the_heart_goes_on_after_its_watch_failed_and_says_so_once(run, monkeypatch):
-    monkeypatch.setattr(recorder, "BEAT", 0.002)
+    monkeypatch.setattr("infovae_core.pulse.BEAT", 0.002)
     looks = []
 
     def watch():
@@ -326,3 +328,26 @@ def test_what_is_drawn_for_long_is_told(run, clock):
         assert run.status["drawing"] == said
     pulse.set()
     assert run.status["drawing"] is None
+
+
+def test_the_compiler_is_told_of_at_once(run):
+    pulse = Pulse(run)
+    with pulse.busy("Compiling"):
+        assert run.status["drawing"] == {"done": 0, "of": 0, "what": "Compiling"}
+    pulse.set()
+    assert run.status["drawing"] is None
+
+
+def test_a_resumed_run_says_a_warning_that_is_new_and_none_twice(run):
+    """It goes on before the last row, so that its first steps have been recorded already."""
+    run.log({"step": 10, "split": "train", "values": {"total": 1.0}})
+    weak = types.SimpleNamespace(step=7, model=torch.nn.Module(), sums=None)
+    weak.model.encoder = torch.nn.Linear(1, 1)
+    warning = {"kind": "warning", "text": "no compiler"}
+    for event in (warning, warning, {"kind": "compiled", "seconds": 3.0}):
+        kept = Recorder(run, RunConfig(), IMAGES, Pulse(run))
+        kept.snapshots = kept.checkpoints = Cadence(math.inf)
+        for _ in range(2):
+            kept.report(training.Report(weak, (), event=event))
+    said = [(event["event"], event["step"]) for event in run.events()]
+    assert said == [("warning", 7), ("compiled", 7), ("compiled", 7)]

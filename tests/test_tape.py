@@ -1,11 +1,13 @@
 import functools
 import itertools
+from contextlib import nullcontext
 
 import pytest
 import torch
 import torch._inductor
+from torch import fx
 
-from infovae_core import checkpoints, training
+from infovae_core import checkpoints, stepper, training
 from infovae_core.bounds import BOUNDS
 from infovae_core.config import Knobs, RunConfig
 from infovae_core.data import Dataset, Split
@@ -50,7 +52,7 @@ def settings_of(choice, **training_fields):
 
 
 def weights(state):
-    return [w.detach().clone() for w in training.changing(state)]
+    return [w.detach().clone() for w in stepper.changing(state)]
 
 
 @pytest.mark.parametrize("choice", CHOICES, ids=str)
@@ -60,15 +62,15 @@ def test_a_tape_gives_the_bits_of_the_steps_that_it_replays(choice):
     ends, values = [], []
     for taped in (False, True):
         state = training.init(settings, data)
-        step = functools.partial(training.train_step, state, state.objective)
+        step = functools.partial(stepper.train_step, state, state.objective)
         batches = itertools.cycle(data.train.x.split(16))
-        step(x := next(batches), training.draw_noise(state, x))
+        step(x := next(batches), stepper.draw_noise(state, x))
         for i in range(4):
             x = next(batches)
-            noise = training.draw_noise(state, x)
+            noise = stepper.draw_noise(state, x)
             if taped and i == 0:
                 before = weights(state)
-                step = Tape(step, training.changing(state), x, noise)
+                step = Tape(step, stepper.changing(state), x, noise)
                 assert all(map(torch.equal, before, weights(state)))
             values.append(step(x, noise))
         ends.append(weights(state))
@@ -97,7 +99,9 @@ def test_the_optimisers_formula_is_that_of_the_fused_one():
 @pytest.fixture
 def soon(monkeypatch):
     """Tapes after three steps, and in place of a compiler one that only takes the step apart."""
-    monkeypatch.setattr(training, "SETTLED", 3)
+    monkeypatch.setattr(stepper, "SETTLED", 3)
+    monkeypatch.setattr(stepper, "RECORDED_FROM", 0)
+    monkeypatch.setattr(stepper, "RESTED", 4)
     monkeypatch.setattr(torch._inductor, "compile", lambda module, inputs: module)
 
 
@@ -116,16 +120,88 @@ def test_a_compiled_run_is_resumed_bit_for_bit(soon, tmp_path):
     assert all(map(torch.equal, weights(end.state), weights(report.state)))
 
 
-def test_turned_knobs_are_followed_from_the_next_step_on(soon):
+def test_a_step_is_compiled_only_once_the_knobs_have_rested(soon):
+    settings = settings_of({"objective": {"name": "InfoVAE"}}, compile="on", epochs=5)
+    turns = {step: Knobs(learning_rate=1e-3 * step) for step in (3, 5, 7)}
+    busy = []
+    hear = lambda what: busy.append(what) or nullcontext()  # noqa: E731
+    reports = [
+        (report.state.step, report.event["kind"], len(busy))
+        for report in training.train(settings, dataset(settings), turns=turns, busy=hear)
+        if report.event
+    ]
+    assert reports == [(7 + stepper.RESTED + 1, "compiled", 1)]
+    assert "Compiling" in busy[0]
+
+
+def test_a_step_is_recorded_only_where_that_is_earned_back(soon, monkeypatch):
+    recorded = []
+    record = lambda *args: recorded.append(Tape(*args)) or recorded[-1]  # noqa: E731
+    monkeypatch.setattr(stepper, "Tape", record)
+    settings = settings_of({}, epochs=4)
+    for ahead, tapes in ((9, 1), (10, 1)):
+        stepper.RECORDED_FROM = ahead
+        list(training.train(settings, dataset(settings)))
+        assert len(recorded) == tapes
+
+
+@pytest.mark.parametrize("dead", ["_fused_adam_", "_foreach_add_"])
+def test_a_torch_that_takes_the_optimiser_for_dead_code_is_noticed(dead, soon, monkeypatch):
+    eliminate = fx.Graph.eliminate_dead_code
+
+    def zealous(graph, *args, **kwargs):
+        for node in reversed(graph.nodes):
+            if dead in str(node.target) and not node.users:
+                graph.erase_node(node)
+        return eliminate(graph, *args, **kwargs)
+
+    monkeypatch.setattr(fx.Graph, "eliminate_dead_code", zealous)
+    settings = settings_of({}, epochs=4)
+    reports = list(training.train(settings, dataset(settings)))
+    [event] = [report.event for report in reports if report.event]
+    assert event["kind"] == "warning"
+    assert "a replay must change" in event["text"]
+    before = training.init(settings, dataset(settings)).model.state_dict()
+    assert all(
+        not torch.equal(w, before[name]) for name, w in reports[-1].state.model.state_dict().items()
+    )
+
+
+def test_a_compiler_that_forgets_the_optimiser_is_noticed(soon, monkeypatch):
+    def forgetful(module, inputs):
+        def fused(*inputs):
+            copies = [x.clone() for x in inputs]
+            return module(*copies)
+
+        return fused
+
+    monkeypatch.setattr(torch._inductor, "compile", forgetful)
+    settings = settings_of({}, compile="on", epochs=4)
+    data = dataset(settings)
+    reports = list(training.train(settings, data))
+    [event] = [report.event for report in reports if report.event]
+    assert "a replay must change" in event["text"]
+    [*_, plain] = training.train(settings.model_copy(update={"training": off(settings)}), data)
+    assert all(map(torch.equal, weights(reports[-1].state), weights(plain.state)))
+
+
+@pytest.mark.parametrize("step", [0, 1, 6])
+def test_turned_knobs_are_followed_from_the_next_step_on(step, soon):
     settings = settings_of({"objective": {"name": "InfoVAE"}}, epochs=4)
     data = dataset(settings)
     ends = []
     for settled in (3, 10**6):
-        training.SETTLED = settled
-        turns = {6: Knobs(objective=InfoVAE(lam=50.0), learning_rate=1e-2)}
+        stepper.SETTLED = settled
+        turns = {step: Knobs(objective=InfoVAE(lam=50.0), learning_rate=1e-2)}
         [*_, end] = training.train(settings, data, turns=turns)
         ends.append(weights(end.state))
     assert all(map(torch.equal, *ends))
+    if step == 0:  # as if the run had begun so
+        settings = settings_of(
+            {"objective": {"name": "InfoVAE", "lam": 50.0}}, epochs=4, learning_rate=1e-2
+        )
+        [*_, begun] = training.train(settings, data)
+        assert all(map(torch.equal, weights(begun.state), ends[0]))
 
 
 @pytest.mark.parametrize("fails", ["compile", "fx"])
@@ -136,7 +212,7 @@ def test_training_goes_on_where_a_step_cannot_be_compiled_or_recorded(fails, soo
     settings = settings_of({}, compile="on", epochs=4)
     data = dataset(settings)
     [*_, plain] = training.train(settings.model_copy(update={"training": off(settings)}), data)
-    at = (torch._inductor, "compile") if fails == "compile" else (training, "Tape")
+    at = (torch._inductor, "compile") if fails == "compile" else (stepper, "Tape")
     monkeypatch.setattr(*at, refuse)
     reports = list(training.train(settings, data))
     [event] = [report.event for report in reports if report.event]
@@ -151,7 +227,7 @@ def off(settings):
 
 def test_compiling_is_asked_for_where_it_is_earned_back():
     fully = training.init(settings := settings_of({}), dataset(settings))
-    assert training.pays(fully, training.COMPILED_FROM)
-    assert not training.pays(fully, training.COMPILED_FROM - 1)
+    assert stepper.pays(fully, stepper.COMPILED_FROM)
+    assert not stepper.pays(fully, stepper.COMPILED_FROM - 1)
     convolving = settings_of({"model": {"network": "cnn_infovae"}})
-    assert not training.pays(training.init(convolving, dataset(convolving)), 10**9)
+    assert not stepper.pays(training.init(convolving, dataset(convolving)), 10**9)

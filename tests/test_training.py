@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from infovae_core import checkpoints, pace, training
+from infovae_core import checkpoints, pace, stepper, training
 from infovae_core.bounds import BOUNDS
 from infovae_core.config import Knobs, RunConfig, Turn
 from infovae_core.data import Split, load
@@ -173,7 +173,7 @@ def test_a_row_of_codes_takes_the_rate_apart(data):
 def test_a_train_row_is_the_mean_over_the_steps_since_the_last(data, monkeypatch):
     single = []
     step = training.train_step
-    monkeypatch.setattr(training, "train_step", lambda *a: single.append(step(*a)) or single[-1])
+    monkeypatch.setattr(stepper, "train_step", lambda *a: single.append(step(*a)) or single[-1])
     logged = [
         (s, v) for s, split, v in rows(training.train(config(epochs=6), data)) if split == "train"
     ]
@@ -224,8 +224,8 @@ def test_steps_do_not_wait_for_the_device(objective, likelihood, data):
 @pytest.mark.parametrize("steps", [1, 3])
 def test_critics_take_as_many_steps_as_asked(steps, data, monkeypatch):
     taken = []
-    descend = training.descend
-    monkeypatch.setattr(training, "descend", lambda o, loss: taken.append(o) or descend(o, loss))
+    descend = stepper.descend
+    monkeypatch.setattr(stepper, "descend", lambda o, loss: taken.append(o) or descend(o, loss))
     state = training.init(config("InfoMaxVAE", critic_steps=steps), data)
     training.train_step(state, state.objective, data.train.x[:16])
     assert [o is state.critic_optimizer for o in taken] == [True] * steps + [False]
@@ -246,11 +246,11 @@ def test_critic_and_model_each_move_their_own_weights_only(data):
     state = training.init(config("InfoMaxVAE"), data)
     p = state.model(data.train.x[:64])
     model = [w.clone() for w in state.model.parameters()]
-    training.descend(state.critic_optimizer, state.objective.critic_loss(p.detach(), state.critics))
+    stepper.descend(state.critic_optimizer, state.objective.critic_loss(p.detach(), state.critics))
     assert all(map(torch.equal, model, state.model.parameters()))
     [critic] = state.critics.values()
     before = [w.clone() for w in critic.parameters()]
-    training.descend(state.optimizer, state.objective.loss(p, state.critics).total)
+    stepper.descend(state.optimizer, state.objective.loss(p, state.critics).total)
     assert all(map(torch.equal, before, critic.parameters()))
     assert not all(map(torch.equal, model, state.model.parameters()))
 
@@ -285,7 +285,7 @@ def test_dynamic_binarisation_trains_on_fresh_binary_images(monkeypatch):
     )
     seen = []
     step = training.train_step
-    monkeypatch.setattr(training, "train_step", lambda *a: seen.append(a[2]) or step(*a))
+    monkeypatch.setattr(stepper, "train_step", lambda *a: seen.append(a[2]) or step(*a))
     list(training.train(settings, load(settings.data)))
     assert all(set(x.unique().tolist()) == {0.0, 1.0} for x in seen)
     assert not torch.equal(*(x.sort(0).values for x in seen))
@@ -337,7 +337,7 @@ def test_knobs_turned_in_training_change_the_next_step_and_repeat_exactly(data, 
     for report in training.train(settings, data):
         turned += rows([report])
         if report.state.step == 5:
-            training.turn(report.state, KNOBS)
+            stepper.turn(report.state, KNOBS)
             checkpoints.save(report.state, tmp_path)
     schedule = settings.model_copy(update={"turns": (Turn(step=5, knobs=KNOBS),)})
     repeated = rows(training.train(schedule, data))
@@ -354,7 +354,7 @@ def test_knobs_turned_in_training_change_the_next_step_and_repeat_exactly(data, 
 def test_knobs_cannot_turn_a_run_into_another(other, data):
     state = training.init(config("InfoVAE"), data)
     with pytest.raises(ValueError, match="start another run"):
-        training.turn(state, Knobs(objective=other))
+        stepper.turn(state, Knobs(objective=other))
     assert state.objective == InfoVAE()
 
 

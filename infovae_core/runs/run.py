@@ -35,7 +35,7 @@ BLANK: dict[str, Any] = {  # a status of which nothing is known
     "device": None,
     "error": None,  # one line
     "preparing": None,  # of the data, before the first step: done, of how many (0: unknown), what
-    "drawing": None,  # the same of a snapshot whose images take their time
+    "drawing": None,  # the same of what takes its time later: a snapshot's images, the compiler
     "knobs": None,  # as they were turned last
     "created": None,  # Unix time, as is
     "heartbeat": None,
