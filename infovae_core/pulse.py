@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 BEAT = 0.25  # seconds between two heartbeats
 UNSEEN = 0.4  # seconds that images may be drawn before it is said
+EARLY = 30.0  # seconds in which a cadence may take more of the time
 RATE_OVER = 2.0  # seconds that images per second are measured over
 
 
@@ -25,13 +26,21 @@ class Cadence:
     """Something due every so many seconds, or less often where that would take too long.
 
     The pause before the next turn is the longest of `interval`, `growth` times the age, and what
-    keeps the turns at `share` of all time.
+    keeps the turns at `share` of all time; at `early` of it in the first `EARLY` seconds, when most
+    happens and somebody is likely to watch.
     """
 
     def __init__(
-        self, interval: float, *, share: float = 0.05, growth: float = 0.0, at_once: bool = False
+        self,
+        interval: float,
+        *,
+        share: float = 0.05,
+        early: float | None = None,
+        growth: float = 0.0,
+        at_once: bool = False,
     ) -> None:
         self.interval, self.share, self.growth = interval, share, growth
+        self.early = share if early is None else early
         self._begun = time.monotonic()
         self._next = self._begun + (0 if at_once else interval)
 
@@ -47,7 +56,8 @@ class Cadence:
         yield
         now = time.monotonic()
         cost, age = now - begun, now - self._begun
-        self._next = now + max(self.interval, self.growth * age, cost * (1 / self.share - 1))
+        share = self.early if age < EARLY else self.share
+        self._next = now + max(self.interval, self.growth * age, cost * (1 / share - 1))
 
 
 class Pulse:

@@ -49,7 +49,7 @@ class Recorder:
         with suppress(RunError):  # what cannot be read is written again
             self.pictured = run.pictures is not None
         # As often as a change would show: at once, and later less and less.
-        self.snapshots = Cadence(0.4, share=0.03, growth=1 / 150, at_once=True)
+        self.snapshots = Cadence(0.4, share=0.03, early=0.08, growth=1 / 150, at_once=True)
         self.checkpoints = Cadence(10.0, share=0.01)
 
     def report(self, report: Report) -> Report:

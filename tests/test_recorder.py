@@ -11,7 +11,7 @@ from infovae_core import decoding, knobs, recorder, runs, snapshots, training
 from infovae_core.bounds import BOUNDS
 from infovae_core.config import RunConfig
 from infovae_core.objectives import OBJECTIVES, VAE, InfoMaxVAE
-from infovae_core.pulse import Cadence, Pulse
+from infovae_core.pulse import EARLY, Cadence, Pulse
 from infovae_core.recorder import NotFinite, Recorder, blown_up
 from tests import fakes
 from tests.processes import until
@@ -76,6 +76,13 @@ def test_turns_take_their_share_of_the_time_and_no_more(clock, cost):
     assert happened[0] == 0
     assert (len(happened) - 1) * cost <= 0.05 * 200
     assert len(happened) == pytest.approx(200 / max(0.4, cost / 0.05), rel=0.1)
+
+
+def test_turns_may_take_more_of_the_time_at_first(clock):
+    happened = turns(Cadence(0.4, share=0.02, early=0.1, at_once=True), clock, 0.1, 630)
+    early = [t for t in happened if t < EARLY]
+    assert len(early) == pytest.approx(EARLY / 1.0, rel=0.1)
+    assert len(happened) - len(early) == pytest.approx(600 / 5.0, rel=0.1)
 
 
 def test_a_growing_cadence_is_due_ever_more_rarely(clock):
