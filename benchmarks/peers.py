@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from infovae_core import training
+from infovae_core import products, training
 from infovae_core.config import RunConfig
 from infovae_core.data import Dataset
 from infovae_core.divergences import mmd2
@@ -40,6 +40,21 @@ def bare(config: RunConfig, data: Dataset) -> Steps:
                 loss = loss + objective.weights[1] * beyond_rate(objective, critic, images, z)
             follow(state.optimizer, loss)
             yield
+
+
+def products_alone(config: RunConfig, data: Dataset) -> Steps:
+    """The matrix products of a step of an MLP, and nothing else: what no way can do without."""
+    model = training.init(config, data).model
+    multiply = products.product if products.pay() else torch.mm
+    each = []
+    for layer in (m for m in model.modules() if isinstance(m, nn.Linear)):
+        w = layer.weight.detach()
+        x, g = (torch.randn(config.training.batch_size, n) for n in w.T.shape)
+        each += [(x, w.T), (g.T, x)] + ([(g, w)] if each else [])  # images need no gradient
+    while True:
+        for a, b in each:
+            multiply(a, b)
+        yield
 
 
 def follow(optimizer: torch.optim.Optimizer, loss: torch.Tensor) -> None:

@@ -8,6 +8,7 @@ epochs for about `--seconds` each, so that a busy neighbour slows all of them, a
 is the median over the rounds: milliseconds a step, each round's time by the bare loop's of that
 round with its quartiles, and the throughput by that of the way named last.
 
+products  the matrix products of an MLP's step, and nothing else
 bare      what is left when all but the arithmetic is taken away: index-selected batches, the loss
           written out, fused Adam
 train     `training.train` with rows, evaluations, snapshots, checkpoints and heartbeats into a run
@@ -16,7 +17,8 @@ compiled  the same with `training.compile` on
 loader    a DataLoader, plain Adam, and the loss read at every step
 pythae    its trainer; `pip install -r benchmarks/requirements.txt`
 
-Prints a Markdown table.
+`--threads` left out, tiny networks take one; of others ours as many as a worker takes, and peers
+all that torch would. Prints a Markdown table.
 """
 
 import argparse
@@ -51,7 +53,8 @@ class Case(NamedTuple):
 
     config: RunConfig
     images: Dataset
-    threads: int
+    threads: int  # of ours
+    theirs: int | None = None  # where peers take others
 
 
 def case(model: str, objective: dict, batch: int | None) -> Case:
@@ -68,7 +71,7 @@ def case(model: str, objective: dict, batch: int | None) -> Case:
     if model == "tiny":
         return Case(config, data.load(config.data), 1)
     images = {"mlp": (20_000, 2_000), "cnn": (5_000, 500)}[model]
-    return Case(config, grey_images(*images), torch.get_num_threads())
+    return Case(config, grey_images(*images), worker.threads(), torch.get_num_threads())
 
 
 def grey_images(train: int, test: int, shape: tuple[int, ...] = (28, 28)) -> Dataset:
@@ -99,26 +102,32 @@ def recorded(case: Case, root: Path, compile: str) -> Steps:
 
 
 WAYS: dict[str, Callable[[Case, Path], Steps]] = {
+    "products": lambda case, root: peers.products_alone(case.config, case.images),
     "bare": lambda case, root: peers.bare(case.config, case.images),
     "train": lambda case, root: recorded(case, root, "off"),
     "compiled": lambda case, root: recorded(case, root, "on"),
     "loader": lambda case, root: peers.loader(case.config, case.images),
     "pythae": lambda case, root: peers.pythae(case.config, case.images),
 }
+PEERS = "loader", "pythae"
 
 
 def take_turns(
     case: Case, ways: list[str], rounds: int, seconds: float, root: Path
 ) -> dict[str, list[float]]:
     """Seconds a step of each way in each round."""
-    torch.set_num_threads(case.threads)
+    threads = {way: (way in PEERS and case.theirs) or case.threads for way in ways}
     steps = {way: WAYS[way](case, root) for way in ways}
     epoch = training.plan(case.config, case.images).steps_per_epoch
     begun = {way: stepper.RESTED if way == "compiled" else stepper.SETTLED for way in ways}
-    counts = {way: warm(step, begun[way], epoch, seconds) for way, step in steps.items()}
+    counts = {}
+    for way, step in steps.items():
+        torch.set_num_threads(threads[way])
+        counts[way] = warm(step, begun[way], epoch, seconds)
     times: dict[str, list[float]] = {way: [] for way in ways}
     for turn in range(rounds):
         for way in ways if turn % 2 else reversed(ways):  # who comes first may find a warm cache
+            torch.set_num_threads(threads[way])
             times[way].append(timed(steps[way], counts[way]))
     for step in steps.values():
         step.close()
@@ -155,7 +164,7 @@ def main() -> None:
     parser.add_argument("--objectives", nargs="+", default=["VAE"], choices=OBJECTIVES)
     parser.add_argument("--batch", type=int, nargs="+", default=[None])
     parser.add_argument("--ways", nargs="+", default=["bare", "train"])
-    parser.add_argument("--threads", type=int, help="left out: 1 for tiny, else all")
+    parser.add_argument("--threads", type=int)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=0.5)
     args = parser.parse_args()
@@ -165,7 +174,8 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|---|---|")
     for model, name, batch in itertools.product(args.models, args.objectives, args.batch):
         chosen = case(model, OBJECTIVES[name], batch)
-        chosen = chosen._replace(threads=args.threads or chosen.threads)
+        if args.threads:
+            chosen = chosen._replace(threads=args.threads, theirs=None)
         with tempfile.TemporaryDirectory() as root:
             times = take_turns(chosen, args.ways, args.rounds, args.seconds, Path(root))
         for way, taken in times.items():

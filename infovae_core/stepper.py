@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from infovae_core import products
 from infovae_core.config import Knobs
 from infovae_core.model import VAE
 from infovae_core.objectives import Objective
@@ -110,7 +111,7 @@ class Stepper:
             self._begin()
         if state.step >= self.record_at:
             self.record_at = NEVER
-            self._change("recorded", lambda: Tape(self.step, changing(state), x, noise))
+            self._change("recorded", lambda: self._tape(x, noise))
         if state.step >= self.compile_at:
             self.compile_at = NEVER
             if not isinstance(self.step, partial):  # else it could not be recorded
@@ -124,6 +125,9 @@ class Stepper:
         state = self.state
         same = self.objective is state.objective and self.rates == rates(state)
         return self.turned != state.turned or not same
+
+    def _tape(self, x: Tensor, noise: Tensor) -> Tape:
+        return Tape(self.step, changing(self.state), x, noise, onednn=products.pay())
 
     def _compile(self, x: Tensor, noise: Tensor) -> None:
         began, tape = time.monotonic(), self.step

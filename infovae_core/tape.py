@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, fx
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from infovae_core import products
+
 aten = torch.ops.aten
 SAME = (aten.alias.default, aten.detach.default)  # as far as values go
 
@@ -23,14 +25,19 @@ class Tape:
     """Replays `function`, which may change tensors beside its inputs but no other state.
 
     Recording carries it out twice; `changed` are put back to what they were. Numbers that are no
-    tensors, shapes among them, stay what they were when it was recorded.
+    tensors, shapes among them, stay what they were when it was recorded. With `onednn` large
+    matrix products are left to that (`products`), and differ by rounding.
 
     Raises: whatever `function` does, and what the tracer does of operations that it cannot record;
         RuntimeError where the replay leaves as it was what `function` changes.
     """
 
     def __init__(
-        self, function: Callable[..., Values], changed: Iterable[Tensor], *inputs: Tensor
+        self,
+        function: Callable[..., Values],
+        changed: Iterable[Tensor],
+        *inputs: Tensor,
+        onednn: bool = False,
     ) -> None:
         changed = list(changed)
         before = as_now(changed)
@@ -39,6 +46,8 @@ class Tape:
             self.moved = moved(before)
         finally:
             put_back(before)
+        if onednn:
+            products.substitute(self.module)
         self.held = tidy(self.module)
         self.replay: Callable[..., Values] = self.module.forward
         self._rehearse(self, changed, *inputs)

@@ -264,15 +264,29 @@ def obeying(run: Run) -> Iterator[Callable[[], str | None]]:
 def load_torch() -> None:
     """Load torch, with what must be said to it before anything else.
 
-    Threads that spin while they wait starve the server and the browser beside them; what its
-    compiler keeps must lie where nobody else puts anything; denormal numbers, which weights and
-    moments fill with in time, cost a factor of two.
+    Threads that spin while they wait starve the server and the browser beside them, and so do as
+    many as the machine has, which then wait for each other: one is left to them, unless
+    OMP_NUM_THREADS says how many. What torch's compiler keeps must lie where nobody else puts
+    anything; denormal numbers, which weights and moments fill with in time, cost a factor of two.
     """
     for name, value in dispatch.unless_set().items():
         os.environ.setdefault(name, value)
     import torch
 
     torch.set_flush_denormal(True)
+    torch.set_num_threads(threads())
+
+
+def threads() -> int:
+    """How many a training takes: see `load_torch`."""
+    import torch
+
+    taken = torch.get_num_threads()
+    if "OMP_NUM_THREADS" in os.environ:
+        return taken
+    with suppress(AttributeError):  # where systems cannot say which processors it may have
+        return max(1, min(taken, len(os.sched_getaffinity(0)) - 1))
+    return max(1, min(taken, (os.cpu_count() or 1) - 1))
 
 
 def warm_up(root: Path) -> None:

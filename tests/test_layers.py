@@ -14,8 +14,8 @@ CORE = (
     *("files", "measures", "runs"),
 )
 ORDER = [  # each imports only from those before it
-    ("aggregate", "decoders", "pace", "tape"),
-    ("divergences", "distributions", "bounds", "randomness", "runs", "sights"),
+    ("aggregate", "decoders", "pace", "products"),
+    ("divergences", "distributions", "bounds", "randomness", "runs", "sights", "tape"),
     ("catalogue", "likelihoods", "pixelcnn"),
     ("store",),
     ("model", "metrics", "intervals", "probes", "files", "sprites", "toys"),

@@ -136,7 +136,7 @@ def test_a_step_is_compiled_only_once_the_knobs_have_rested(soon):
 
 def test_a_step_is_recorded_only_where_that_is_earned_back(soon, monkeypatch):
     recorded = []
-    record = lambda *args: recorded.append(Tape(*args)) or recorded[-1]  # noqa: E731
+    record = lambda *args, **kw: recorded.append(Tape(*args, **kw)) or recorded[-1]  # noqa: E731
     monkeypatch.setattr(stepper, "Tape", record)
     settings = settings_of({}, epochs=4)
     for ahead, tapes in ((9, 1), (10, 1)):
