@@ -12,6 +12,8 @@ from infovae_core.pulse import Cadence, Pulse
 from infovae_core.runs import Run, RunError
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from infovae_core.config import RunConfig
     from infovae_core.data import Dataset
     from infovae_core.objectives import Objective
@@ -40,6 +42,7 @@ class Recorder:
         self.turns = {turn.step: turn.knobs for turn in (*config.turns, *turned)}
         self.said = {(event["event"], event.get("text")) for event in run.events()}
         self.warned: dict[str, int] = {}  # by subject, the step
+        self.watched: Tensor | None = None  # in which a gradient that is not finite is seen
         if turned:  # a kill may have come between the event and the status
             pulse.set(knobs=self.now.knobs.model_dump(mode="json"))
         for problem in problems:
@@ -173,12 +176,13 @@ class Recorder:
         The gradient of all that follows the codes passes the last parameter of the encoder. A GPU
         would have to be waited for after each step: there rows and checkpoints tell.
         """
-        last = [*state.model.encoder.parameters()][-1].detach()
-        if last.device.type != "cpu":
+        if self.watched is None:  # looking through the modules takes longer than looking at it
+            self.watched = [*state.model.encoder.parameters()][-1].detach()
+        if self.watched.device.type != "cpu":
             return
         if state.sums is not None and not math.isfinite(state.sums["total"]):  # else a row told
             raise self._not_finite(k for k, value in state.sums.items() if not value.isfinite())
-        if not math.isfinite(last.sum()):
+        if not math.isfinite(self.watched.sum()):
             raise self._not_finite(["the gradient"])
 
     def _check(self, state: State) -> None:

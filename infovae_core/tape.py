@@ -86,9 +86,12 @@ class Tape:
         from torch._inductor import compile as fuse  # takes a second to load
 
         module = copy.deepcopy(self.module)
-        for node in module.graph.nodes:
-            if node.target is aten._fused_adam_.default:  # which the compiler cannot take apart
-                node.target = adam
+        fused_adam = aten._fused_adam_.default  # which the compiler cannot take apart
+        for node in module.graph.find_nodes(op="call_function", target=fused_adam):
+            node.target = adam
+        [output] = module.graph.find_nodes(op="output")
+        [values] = output.args
+        output.args = (tuple(values.values()),)  # a dict would be taken apart at each step
         module.recompile()
         held = [tensor.detach() for tensor in self.held]
         with torch.no_grad():  # not torch.compile, whose guards take longer than a small step
@@ -96,7 +99,7 @@ class Tape:
 
         def replay(*inputs: Tensor) -> Values:
             with torch.no_grad():
-                return fused(*inputs, *held)
+                return dict(zip(values, fused(*inputs, *held), strict=True))
 
         self._rehearse(replay, changed, *inputs)
         return replay
