@@ -35,6 +35,14 @@ def module(component: str) -> str:
     return f"/api/static/{assets_version()}/{component}/{ENTRY}"
 
 
+def modules(component: str) -> list[str]:
+    """The addresses of a component's entry and of all that it names."""
+    above = module(component).removesuffix(f"{component}/{ENTRY}")
+    others = needed(STATIC[component] / "main.js")
+    named = [f"{path.parent.parent.name}/{path.name}" for path in others]
+    return [above + name for name in (f"{component}/{ENTRY}", f"{component}/main.js", *named)]
+
+
 @lru_cache(maxsize=256)
 def packed(version: str, component: str, name: str) -> bytes | None:
     """A file, gzipped, or None where there is none; `version` only says how long to keep it."""
