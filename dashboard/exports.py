@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from dashboard import access, state, words
 from dashboard.decoding import SERVICE
 from dashboard.limits import Busy, Cache, Gate
-from infovae_core import dispatch, export, knobs, recipes, report
+from infovae_core import dispatch, knobs
 from infovae_core.runs import Run, RunError
 
 PATIENCE = 300  # seconds that ONNX may take
@@ -27,6 +27,8 @@ MADE = Cache(64_000_000, size=lambda made: len(made[0]))  # by run and step, for
 
 def menu(run: Run) -> None:
     """A button below which all of it stands."""
+    from infovae_core import export, recipes, report  # and tyro: the first page has no run
+
     with st.popover("Export", icon=":material/ios_share:", type="tertiary"):
         with suppress(RunError, ValidationError):
             config = knobs.replica(run)
@@ -109,6 +111,8 @@ def onnx(run: Run, step: int) -> tuple[bytes, list[str]]:
 
 
 def _made(run: Run, folder: str) -> tuple[bytes, list[str]]:
+    from infovae_core import export
+
     command = [sys.executable, "-P", "-m", "infovae_core", "export", str(run.path.resolve())]
     done = subprocess.run(
         [*command, "--to", "onnx", "--out", folder],

@@ -12,5 +12,6 @@ def settle(page: str = "") -> None:
 
     A full collection walks through all that lives, and every module lives for good.
     """
-    gc.collect()
+    if page:  # else the server has just started, and there is next to nothing to collect
+        gc.collect()
     gc.freeze()
