@@ -16,6 +16,7 @@ from dashboard.decoding import SERVICE
 from infovae_core import runs, worker
 
 EVERY = 10.0  # seconds
+FIRST = 2.0  # seconds, in which a page loads: beside it, loading torch slows both
 INTERNET = (socket.AF_INET, socket.AF_INET6)
 
 logger = logging.getLogger(__name__)
@@ -51,7 +52,11 @@ def answer_at_once() -> None:
 
 
 async def keep_worker() -> None:
-    """Ask for a worker again and again."""
+    """Ask for a worker again and again, at first once a browser has had time for its first page.
+
+    Pressing Train does not wait for that.
+    """
+    await anyio.sleep(FIRST)
     while True:
         try:
             await anyio.to_thread.run_sync(worker.ensure, runs.default_root())

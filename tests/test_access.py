@@ -384,6 +384,7 @@ def test_viewers_upload_nothing_and_their_server_starts_no_worker(viewing, monke
     assert Browser(None).get("/_stcore/upload_file/a/b", "PUT").status == 403
     asked = []
     monkeypatch.setattr(worker, "ensure", asked.append)
+    monkeypatch.setattr(server, "FIRST", 0)
 
     async def live():
         async with server.lifespan(None):

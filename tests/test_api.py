@@ -567,6 +567,7 @@ def test_the_server_asks_for_a_worker_until_it_ends_and_forgives_failure(monkeyp
 
     monkeypatch.setattr(server.worker, "ensure", ensure)
     monkeypatch.setattr(server, "EVERY", 0.001)
+    monkeypatch.setattr(server, "FIRST", 0)
     with anyio.from_thread.start_blocking_portal() as portal:
         portal.call(live_a_little)
 
