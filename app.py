@@ -13,7 +13,7 @@ if warning := guard.warning(password):
     print(f"\n  {warning}.\n", file=sys.stderr)
 app = st.App(
     "dashboard/main.py",
-    routes=[*api.routes, *landing.routes],
+    routes=landing.routes,
     lifespan=server.lifespan,
-    middleware=[Middleware(guard.Guard, word=password)],
+    middleware=[Middleware(guard.Guard, word=password), Middleware(api.Api)],
 )

@@ -10,20 +10,31 @@ import gzip
 from pathlib import Path
 
 import numpy as np
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dashboard import access
-from dashboard.answers import FOREVER, answering, aside, posted, reply, unknown, whole
+from dashboard.answers import (
+    FOREVER,
+    answering,
+    aside,
+    posted,
+    promptly,
+    reply,
+    unknown,
+    whole,
+)
 from dashboard.assets import MEDIA, assets_version, module, packed
 from dashboard.decoding import SERVICE, WAITING
-from dashboard.feed import Feed, checkpoint_step, feed_of
+from dashboard.feed import checkpoint_step, feed_at_hand, feed_of
 from dashboard.limits import Gate
 from dashboard.packing import BadQuery, compact, join
 from infovae_core import archive, runs
 
-__all__ = ["module", "routes"]
+__all__ = ["Api", "module", "routes"]
 
 BYTES = "application/octet-stream"
 MOST_CODES = 1024  # decoded at once
@@ -33,10 +44,17 @@ DECODING = Gate(WAITING, "decoding for others")
 FILMING = Gate(2, "making films for others")
 
 
-@answering
+def live_at_hand(request: Request) -> Response | None:
+    """The answer of `live` where many look at the run: one of them has just had it looked at."""
+    feed = feed_at_hand(request.path_params["id"])
+    news = feed and feed.news_at_hand(*known(request))
+    return news and news_reply(request, *news)
+
+
+@promptly(live_at_hand)
 def live(request: Request) -> Response:
     """GET /api/runs/{id}/live?rows=N&events=M: state, and what was logged from there on."""
-    return news_of(feed_of(request.path_params["id"]), request)
+    return news_reply(request, *feed_of(request.path_params["id"]).news(*known(request)))
 
 
 @answering
@@ -45,23 +63,38 @@ def study(request: Request) -> Response:
     feed = feed_of(request.path_params["id"], archive.folder(runs.default_root()))
     if not access.viewer():
         archive.watch(feed.run)
-    return news_of(feed, request)
+    return news_reply(request, *feed.news(*known(request)))
 
 
-def news_of(feed: Feed, request: Request) -> Response:
-    """What is new to whoever asks."""
+def known(request: Request) -> tuple[int, int]:
+    """How many rows and events whoever asks has already."""
     query = request.query_params
-    version, body = feed.news(whole(query.get("rows", "0")), whole(query.get("events", "0")))
+    return whole(query.get("rows", "0")), whole(query.get("events", "0"))
+
+
+def news_reply(request: Request, version: str, body: bytes) -> Response:
+    """What is new to whoever asks."""
     return reply(request, body, "application/json", tag=version, cache="no-store")
 
 
-@answering
+def snapshot_at_hand(request: Request) -> Response | None:
+    """The answer of `snapshot` where another has just had it."""
+    feed = feed_at_hand(request.path_params["id"])
+    body = feed and feed.snapshot_at_hand(*drawing(request))
+    return body and reply(request, body, BYTES, cache=FOREVER)
+
+
+@promptly(snapshot_at_hand)
 def snapshot(request: Request) -> Response:
     """GET /api/runs/{id}/snapshots/{step}?plane=pca|x,y&originals=0|1: the packed snapshot."""
-    originals = request.query_params.get("originals", "1") != "0"
-    feed = feed_of(request.path_params["id"])
-    body = feed.snapshot(request.path_params["step"], plane_of(request), originals)
+    body = feed_of(request.path_params["id"]).snapshot(*drawing(request))
     return reply(request, body, BYTES, cache=FOREVER)
+
+
+def drawing(request: Request) -> tuple[int, str, bool]:
+    """Step, plane, and whether with originals."""
+    originals = request.query_params.get("originals", "1") != "0"
+    return request.path_params["step"], plane_of(request), originals
 
 
 def plane_of(request: Request) -> str:
@@ -179,3 +212,21 @@ routes = [
     Route("/api/static/{version}/{component}/{name}", asset),
     Route("/api/{rest:path}", unknown),
 ]
+
+
+class Api:
+    """Middleware that answers what is asked under /api/; Streamlit has nothing to do with it.
+
+    Sessions, compression and the check of paths that Streamlit would put around the routes take
+    more time than a short answer; the routes compress by themselves and take no path from an
+    address.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app, self.routes = app, ExceptionMiddleware(Router(routes))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, or let the request pass."""
+        path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
+        mine = scope["type"] == "http" and path.startswith("/api/")
+        await (self.routes if mine else self.app)(scope, receive, send)

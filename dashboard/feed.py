@@ -67,10 +67,30 @@ class Feed:
         """
         with self._lock:
             self._read()
-            row = row if row <= len(self._rows) else 0  # a viewer of an older log starts again
-            event = event if event <= len(self._events) else 0
-            answer = self._answers.obtain((row, event), lambda: self._answer(row, event))
-            return self._version, answer
+            asked = self._from(row, event)
+            return self._version, self._answers.obtain(asked, lambda: self._answer(*asked))
+
+    def news_at_hand(self, row: int, event: int) -> tuple[str, bytes] | None:
+        """The same, or None where one would have to wait: for the disk, or for packing."""
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            answer = self._answers.get(self._from(row, event)) if self.fresh else None
+            return None if answer is None else (self._version, answer)
+        finally:
+            self._lock.release()
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the run was looked at just now, and needs no other look."""
+        return time.monotonic() - self._read_at < FRESH
+
+    def _from(self, row: int, event: int) -> tuple[int, int]:
+        """Where an answer begins; a viewer of an older log starts again."""
+        return (
+            row if row <= len(self._rows) else 0,
+            event if event <= len(self._events) else 0,
+        )
 
     def snapshot(self, step: int, plane: str, originals: bool) -> bytes:
         """A packed snapshot, compressed; see `packing`."""
@@ -78,6 +98,10 @@ class Feed:
             ("snapshot", step, plane, originals),
             lambda: gzip.compress(pack(step, self.run.snapshot(step), plane, originals), 6),
         )
+
+    def snapshot_at_hand(self, step: int, plane: str, originals: bool) -> bytes | None:
+        """The same, or None where it is not packed yet."""
+        return PACKED.get((self.run.path, "snapshot", step, plane, originals))
 
     def decoder(self, step: int) -> bytes:
         """A packed decoder, compressed: one that was kept, or made from the last checkpoint."""
@@ -136,7 +160,7 @@ class Feed:
             return PACKED.obtain((self.run.path, *key), make)
 
     def _read(self) -> None:
-        if time.monotonic() - self._read_at < FRESH:
+        if self.fresh:
             return
         # Before the logs: who hears that a run has ended has all of its rows.
         status, state, steps = self.run.status, self.run.state, self.run.snapshot_steps()
@@ -188,16 +212,25 @@ def rounded(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-_feeds: dict[Path, Feed] = {}
+_feeds: dict[tuple[Path, str], Feed] = {}  # by folder of runs and run, as they are asked for
 _feeding = threading.Lock()
 
 
 def feed_of(id: str, root: Path | None = None) -> Feed:
     """The one feed of a run, whoever asks. Raises: RunError where there is no such run."""
-    run = runs.find((root or runs.default_root()).resolve(), id)
+    root = root or runs.default_root()
+    run = runs.find(root.resolve(), id)
     with _feeding:
-        feed = _feeds.pop(run.path, None) or Feed(run)
+        feed = _feeds.pop((root, id), None)
+        if feed is None or feed.run != run:  # the folder's name may lead elsewhere by now
+            feed = Feed(run)
         while _feeds and (len(_feeds) >= FEEDS or sum(f.size for f in _feeds.values()) > LOGS):
             del _feeds[next(iter(_feeds))]
-        _feeds[run.path] = feed  # asked for last, forgotten last
+        _feeds[root, id] = feed  # asked for last, forgotten last
     return feed
+
+
+def feed_at_hand(id: str) -> Feed | None:
+    """The feed of a run that somebody has looked at just now, or None; asks no disk."""
+    feed = _feeds.get((runs.default_root(), id))
+    return feed if feed is not None and feed.fresh else None

@@ -10,10 +10,11 @@ from urllib.parse import unquote
 import anyio.from_thread
 import numpy as np
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 
 from dashboard import api
 
-APP = Starlette(routes=api.routes)
+APP = Starlette(middleware=[Middleware(api.Api)])  # as app.py has it
 TYPES = {"u1": np.uint8, "u2": np.uint16, "i2": np.int16, "i4": np.int32, "f4": np.float32}
 
 

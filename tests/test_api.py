@@ -113,6 +113,60 @@ def test_a_viewer_of_a_longer_log_starts_again(run):
     assert (heard["first"], len(heard["rows"]), heard["first_event"]) == (0, 1, 0)
 
 
+def test_many_viewers_take_one_look_at_the_disk(run, monkeypatch):
+    run.save_snapshot(1, fakes.snapshot())
+    path = f"/api/runs/{run.id}/snapshots/1"
+    monkeypatch.setattr(feed, "FRESH", 1000)
+    first = news(run), get(path)
+    with monkeypatch.context() as without:
+        without.setattr(feed.runs, "find", None)  # whoever looked would fail
+        assert (news(run), get(path)) == first
+        assert news(run, if_none_match=first[0].headers["etag"]).status == 304
+        assert news(run, "x").status == 400
+    run.log(fakes.row(1))
+    monkeypatch.setattr(feed, "FRESH", 0)
+    assert news(run).json["next"] == 1
+    run.path.rename(run.path.with_name("elsewhere"))
+    assert (news(run).status, get(path).status) == (404, 404)
+
+
+def test_what_is_at_hand_is_not_waited_for(run, monkeypatch):
+    monkeypatch.setattr(feed, "FRESH", 1000)
+    of_run = feed.feed_of(run.id)
+    assert of_run.news_at_hand(0, 0) is None  # not looked at yet
+    had = of_run.news(0, 0)
+    assert of_run.news_at_hand(0, 0) == had
+    assert of_run.news_at_hand(0, 1) is None  # not packed yet
+    assert of_run.snapshot_at_hand(1, "pca", True) is None
+    with of_run._lock:  # another reads
+        assert of_run.news_at_hand(0, 0) is None
+
+
+@pytest.mark.parametrize("root_path", ["", "/lab"])
+def test_streamlit_is_given_what_is_not_under_api(root_path):
+    given = []
+
+    async def streamlit(scope, receive, send):
+        given.append(scope["path"])
+
+    async def ask(kind, path, method="GET"):
+        sent = []
+
+        async def send(message):
+            sent.append(message)
+
+        scope = {"type": kind, "path": root_path + path, "root_path": root_path, "headers": []}
+        await api.Api(streamlit)(scope | {"method": method, "query_string": b""}, None, send)
+        return sent and sent[0]["status"]
+
+    assert anyio.run(ask, "http", "/api/nothing") == 404
+    assert anyio.run(ask, "http", "/api/nothing", "PUT") == 405
+    for kind, path in (("http", "/runs"), ("http", "/apis"), ("websocket", "/api/film")):
+        assert not anyio.run(ask, kind, path)
+        assert given.pop() == root_path + path
+    assert not given
+
+
 CHANGES = {
     "a row": lambda run: run.log(fakes.row(2)),
     "an event": lambda run: run.event("warning", 2),
