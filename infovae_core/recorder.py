@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -23,10 +24,15 @@ if TYPE_CHECKING:
 SNAPSHOTS = 200  # kept of a run
 ROOM = 256_000_000  # bytes of them, and
 DECODERS = 64_000_000  # of decoders, but for the first and the last
+PATIENCE = 30.0  # seconds that the cause of a failure may be sought
 
 
 class NotFinite(ArithmeticError):
-    """Training that blew up."""
+    """Training that blew up; `terms` are those whose values are not finite."""
+
+    def __init__(self, said: str, terms: Collection[str] = ()) -> None:
+        super().__init__(said)
+        self.terms = terms
 
 
 class Recorder:
@@ -97,6 +103,40 @@ class Recorder:
         with suppress(OSError):
             self.run.settle("knobs")
 
+    def trace(self, error: NotFinite, state: State, asked: Callable[[], str | None]) -> NotFinite:
+        """The same error with the term named whose gradient it was, where that can be found.
+
+        The steps since the last checkpoint are repeated for it, unless that takes longer than
+        `PATIENCE` or the run is asked to end.
+        """
+        from infovae_core import blame
+
+        on_cpu = self.images.train.x.device.type == "cpu"  # elsewhere it may be long ago
+        if on_cpu and error.terms and not state.critics.keys() & set(error.terms):
+            return error
+        until = time.monotonic() + PATIENCE
+        folder = self.run.path / "checkpoint"
+
+        def ended() -> bool:
+            return time.monotonic() > until or asked() not in (None, "knobs")
+
+        try:
+            with self.pulse.busy("Repeating the last steps, to find the term that is not finite"):
+                found = blame.find(
+                    self.config, self.images, folder, self.turns, self.pulse.step, ended
+                )
+        except Exception:  # memory for a second model, say: what is known must be heard
+            self.run.trace()
+            return error
+        if found is None:
+            return error
+        names = (
+            *found.values,
+            *(f"the gradient of {name}" for name in found.gradients),
+            *(f"the gradient of the critic of {name}" for name in found.critics),
+        )
+        return self._not_finite(names, step=found.step, critic=bool(found.critics))
+
     def _say(self, event: dict[str, Any], step: int) -> None:
         """Record an event, but no warning a second time, as a resumed run would at its first step.
 
@@ -139,7 +179,8 @@ class Recorder:
                 self._warn(name, state.step, text)
             self.run.log(clock | {"split": kept.split, "values": kept.values})
         if not math.isfinite(row.values.get("total", 0.0)):  # a row of codes has no loss
-            raise self._not_finite(k for k, v in row.values.items() if not math.isfinite(v))
+            bad = [name for name, value in row.values.items() if not math.isfinite(value)]
+            raise self._not_finite(bad, bad if row.split == "train" else ())  # else spoiled before
         return kept
 
     def _warn(self, name: str, step: int, text: str) -> None:
@@ -181,7 +222,8 @@ class Recorder:
         if self.watched.device.type != "cpu":
             return
         if state.sums is not None and not math.isfinite(state.sums["total"]):  # else a row told
-            raise self._not_finite(k for k, value in state.sums.items() if not value.isfinite())
+            bad = [name for name, value in state.sums.items() if not value.isfinite()]
+            raise self._not_finite(bad, bad)
         if not math.isfinite(self.watched.sum()):
             raise self._not_finite(["the gradient"])
 
@@ -189,12 +231,24 @@ class Recorder:
         if not all(w.isfinite().all() for w in state.model.parameters()):
             raise self._not_finite(["weights"])
 
-    def _not_finite(self, names: Iterable[str]) -> NotFinite:
-        named = ", ".join(name for name in names if name != "total") or "total"
+    def _not_finite(
+        self,
+        names: Iterable[str],
+        terms: Collection[str] = (),
+        *,
+        step: int | None = None,
+        critic: bool = False,
+    ) -> NotFinite:
+        got = ", ".join(name for name in names if name != "total") or "total"
+        now = self.now.training
+        lower = f"the learning rate ({now.learning_rate:g}) or the term's weight"
+        if critic:
+            lower = f"the critic's learning rate ({now.critic_learning_rate:g})"
         return NotFinite(
-            f"the loss must stay finite, got {named} not finite at step {self.pulse.step}; lower "
-            f"the learning rate ({self.now.training.learning_rate:g}) or the term's weight in a "
-            "new run, for this one would repeat itself"
+            f"the loss and its gradient must stay finite, got {got} not finite at step "
+            f"{step or self.pulse.step}; lower {lower} in a new run, for this one would repeat "
+            "itself",
+            terms,
         )
 
 

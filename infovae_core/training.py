@@ -151,10 +151,7 @@ def train(
             turned = turns.get(state.step)
             if turned is not None:
                 turn(state, turned)
-            x = data.train.items(rows)
-            if data.dynamic:
-                x = torch.bernoulli(x, generator=state.generator)
-            values = steps(x)
+            values = steps(draw(data, rows, state.generator))
             rows_due = tuple(due_rows(state, length, data, values))
             yield Report(state, rows_due, turned, steps.said())
 
@@ -164,6 +161,12 @@ def batches(seed: int, epoch: int, split: Split, batch_size: int) -> Tensor:
     order = np.random.default_rng((seed, epoch)).permutation(len(split))
     whole = len(order) // batch_size * batch_size
     return torch.from_numpy(order[:whole].reshape(-1, batch_size)).to(split.x.device)
+
+
+def draw(data: Dataset, rows: Tensor, generator: torch.Generator) -> Tensor:
+    """Some of the training images, [b, *data]; rates are drawn from here."""
+    x = data.train.items(rows)
+    return torch.bernoulli(x, generator=generator) if data.dynamic else x
 
 
 def due_rows(state: State, length: Plan, data: Dataset, values: dict[str, Tensor]) -> Iterator[Row]:

@@ -26,7 +26,7 @@ from infovae_core.dispatch import Claim, ensure, idle, launch, launch_evaluation
 from infovae_core.errors import explain
 from infovae_core.evaluation import Cancelled, Evaluation, Seen
 from infovae_core.pulse import Pulse
-from infovae_core.recorder import Recorder
+from infovae_core.recorder import NotFinite, Recorder
 from infovae_core.runs import Run, tickets
 from infovae_core.store import Progress
 
@@ -147,14 +147,17 @@ def train(run: Run, pulse: Pulse, watch: Watch, heard: Progress) -> str:
         run.event("warning", state.step, text=text)
     with obeying(run) as asked:
         ending = None
-        for report in training.train(config, images, state, recorder.turns, pulse.busy):
-            watch(recorder.report(report), plan)
-            wish = asked()
-            if wish == "knobs":
-                recorder.turn_after(state.step)
-            elif ending := wish:
-                break
-        recorder.close(state)
+        try:
+            for report in training.train(config, images, state, recorder.turns, pulse.busy):
+                watch(recorder.report(report), plan)
+                wish = asked()
+                if wish == "knobs":
+                    recorder.turn_after(state.step)
+                elif ending := wish:
+                    break
+            recorder.close(state)
+        except NotFinite as error:
+            raise recorder.trace(error, state, asked) from None
     return ending or "finished"
 
 

@@ -3,6 +3,7 @@
 from jaxtyping import install_import_hook
 
 TYPED = (
+    "blame",
     "bounds",
     "checkpoints",
     "critics",

@@ -26,7 +26,7 @@ ORDER = [  # each imports only from those before it
     ("data", "evaluation", "fits", "knobs", "networks", "presets", "studies"),
     ("measures", "recorder", "training"),
     ("checkpoints", "snapshots", "information"),
-    ("decoding",),
+    ("blame", "decoding"),
 ]
 LIGHT = (  # what the web server and the shell need first
     *("runs", "catalogue", "config", "objectives", "metrics", "family", "presets", "knobs"),
