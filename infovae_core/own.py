@@ -27,7 +27,7 @@ from infovae_core.store import Arrays, Originals, Progress, Shelf, quiet
 
 FOLDER = "own"  # in the folder of the data
 LEAST = 10  # images
-NAME = 80  # characters that are kept of a name, the last
+NAME = 60  # characters that are kept of a name, the last: no more than 255 bytes
 BLOCK = 256  # images decoded between two looks at the progress
 
 
@@ -146,7 +146,7 @@ def upload(
     Raises: DataError; then everything is as it was.
     """
     name = re.sub(r"[\x00-\x1f]", "", name.replace("\\", "/").rpartition("/")[2])
-    name = name.lstrip(".")[-NAME:] or "upload"
+    name = name.encode(errors="replace").decode().lstrip(".")[-NAME:] or "upload"
     # By the name, too: the same bytes under another name are another file, which runs may name.
     digest = hashlib.blake2b(name.encode() + b"\0" + data, digest_size=8).hexdigest()
     place = root / FOLDER / f"{slug(Path(name).stem)}-{digest}"

@@ -102,7 +102,8 @@ def obtain(root: Path, name: str, key: str, make: Callable[[Shelf], dict[str, An
         return found
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(cache / f".{name}-{key}.lock").acquire()
+        # One of few: a lock's file stays, and there are as many keys as files that were refused.
+        lock = FileLock(cache / f".{key[:2]}.lock").acquire()
     except OSError:  # what is mapped outlives its file
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             return _make(Path(folder), make, folder)

@@ -276,7 +276,7 @@ def labels_of(
                 "not have; save them again, or number the classes"
             )
         if array.dtype.kind == "f":
-            whole = np.isfinite(array)
+            whole = np.abs(array) < 2**63
             if not (whole.all() and (array == array.round()).all()):
                 odd = array[~whole | (array != array.round())][0]
                 raise DataError(

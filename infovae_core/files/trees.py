@@ -117,7 +117,8 @@ class Zip(Tree):
                 f"{title} must be a whole zip archive, got a file that is none ({error}); pack it "
                 "again"
             ) from error
-        entries = [entry for entry in self._zip.infolist() if not entry.is_dir()]
+        # Not is_dir, which fails where there is no name.
+        entries = [e for e in self._zip.infolist() if not e.filename.endswith("/")]
         for entry in entries:
             check(entry, title)
         self._entries = {entry.filename.replace("\\", "/"): entry for entry in entries}
