@@ -107,14 +107,15 @@ def reference(root: Path, config: RunConfig, often: bool) -> Reference:
 
 
 def warm_up() -> None:
-    """Load all that the processes need which are forked from here."""
+    """Load all that the processes need which are forked from here, a first step included."""
     worker.load_torch()
     import torch
 
     torch.set_num_threads(1)  # before anything runs in parallel, for the process forks
     from infovae_core import checkpoints, data, information, snapshots, training  # noqa: F401
 
-    data.load(setting(1).data)
+    config = setting(1)
+    next(training.train(config, data.load(config.data)))
 
 
 def train(run: Run, spoil: Callable[[], object] = lambda: None, often: bool = True) -> int:
