@@ -20,12 +20,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.faults import server, trial, worker
+from benchmarks.faults import garbage, server, trial, worker
 from benchmarks.machine import machine
 
 HERE = {"killed": worker.killed, "hindered": worker.hindered, "locked": worker.locked}
 DISK = {"filled": worker.filled}  # on a small disk
-SERVED = {"servers": server.servers, "sockets": server.sockets, "browsers": server.browsers}
+SERVED = {
+    "servers": server.servers,
+    "sockets": server.sockets,
+    "garbage": garbage.garbage,
+    "browsers": server.browsers,
+}
 TIMES = {
     "killed": 300,
     "hindered": 100,
@@ -33,6 +38,7 @@ TIMES = {
     "locked": 60,
     "servers": 60,
     "sockets": 200,
+    "garbage": 400,
     "browsers": 30,
 }
 
@@ -55,7 +61,7 @@ def main() -> int:
     if args.root is None:
         print(f"{machine()}\n\n| fault | tried | runs resumed to their end | lost |")
         print("|---|---|---|---|", flush=True)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         root = args.root or Path(folder)
         trial.warm_up()
         short = trial.setting(args.epochs)
