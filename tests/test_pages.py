@@ -666,7 +666,7 @@ def test_a_run_says_into_how_many_dimensions_it_encodes(root):
     config = RunConfig.model_validate({"label": "a.b", "model": {"latent_dim": 7}})
     run = made(root, config=config)
     for page in (opened(RUNS), opened(TRAIN, run=run.id)):
-        assert "digits, d = 7" in texts(page)
+        assert "Digits, d = 7" in texts(page)
     [box] = opened(RUNS).checkbox
     assert box.label == "Compare a.b"
 
