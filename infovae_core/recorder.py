@@ -190,7 +190,7 @@ class Recorder:
             raise self._not_finite(["weights"])
 
     def _not_finite(self, names: Iterable[str]) -> NotFinite:
-        named = ", ".join(name for name in names if name != "total") or "total"
+        named = ", ".join(name for name in names if name != "total") or "its sum"
         return NotFinite(
             f"the loss must stay finite, got {named} not finite at step {self.pulse.step}; lower "
             f"the learning rate ({self.now.training.learning_rate:g}) or the term's weight in a "
