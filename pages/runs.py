@@ -186,8 +186,7 @@ state.say_refusal()
 lines = state.summaries(root)
 busy = any(line.state in runs.ACTIVE for line in lines)
 if not lines:
-    st.info("No runs yet. Train a model, and it appears here.", icon=":material/list:")
-    state.link("Train a model", state.TRAIN)
+    state.say_no_runs("it appears here", ":material/list:")
     st.stop()
 
 with st.container(horizontal=True, vertical_alignment="center"):
