@@ -48,7 +48,8 @@ def view(
         data={
             "run": run_id,
             "state": state,
-            "items": items and {"noun": items.noun, "kind": items.kind},
+            "noun": items.noun if items else None,
+            "kind": items.kind if items else None,
             "elsewhere": elsewhere,
             "palette": tuple(palette["classes"]),  # a list would make streamlit load pandas
             "height": height,

@@ -93,13 +93,13 @@ export class View {
   /**
    * Called for new data from Python and for a new theme. `report(name, value)` tells the page what
    * it has to run again for: another "state", or the step after which knobs were "turned". Where
-   * there is no run, `items` { noun, kind } are what the next one is to train on; who may not begin
+   * there is no run, `noun` and `kind` are of what the next one is to train on; who may not begin
    * one is told `elsewhere`, where that is done.
    */
   update(data, report) {
-    const { run, items } = data;
-    const others = run === null && items?.noun !== this.items?.noun;
-    this.items = items;
+    const { run, noun, kind } = data;
+    const others = run === null && noun !== this.items?.noun;
+    this.items = noun ? { noun, kind } : null;
     this.strip.elsewhere = data.elsewhere;
     this.fitting.height = data.height;
     this.report = report;
