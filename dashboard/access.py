@@ -15,6 +15,7 @@ from infovae_core.runs import RunError
 
 VIEWER = "INFOVAE_VIEWER"  # in the environment: whether this server only shows
 REASON = "This dashboard shows runs and changes none"
+ELSEWHERE = "from the shell, or in a dashboard on the same folder that runs without --viewer"
 
 
 def settle(argv: Sequence[str], script: str) -> None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from dashboard import words
 from dashboard.comparison import BETWEEN
-from infovae_core import runs, worker
+from infovae_core import choices, runs, worker
 from infovae_core.catalogue import DataError, called
 from infovae_core.config import AnyObjective, RunConfig
 from infovae_core.objectives import VAE, Objective
@@ -65,8 +65,9 @@ def describe(base: RunConfig) -> str:
     except DataError:  # a file that is gone, say: the runs will hear of it
         epochs = "as many epochs as suit the images"
     data = called(base.data.model_dump())
+    network, likelihood = (choices.of(model, name) for name in ("network", "likelihood"))
     return (
-        f"{data}{limit} · {model.network}, d = {model.latent_dim}, {model.likelihood} · "
+        f"{data}{limit} · {network}, d = {model.latent_dim}, {likelihood} · "
         f"{epochs}, batches of {training.batch_size:,}, "
         f"learning rate {training.learning_rate:g}, seed {training.seed}"
     )

@@ -26,6 +26,7 @@ from pydantic.fields import FieldInfo
 
 from dashboard import rules
 from dashboard.words import plain
+from infovae_core.choices import called
 
 KINDS = {bool: "bool", int: "int", float: "float", str: "text", Path: "text"}
 
@@ -157,7 +158,6 @@ def _leaf(default: Any, field: FieldInfo, path: str, key: str) -> Leaf:
         annotation, optional = kinds[0], len(kinds) < len(get_args(annotation))
     choices = get_args(annotation) if get_origin(annotation) is Literal else ()
     description = field.description or ""
-    called = (field.json_schema_extra or {}).get("called", {})
     return Leaf(
         path=path,
         key=key,
@@ -168,7 +168,7 @@ def _leaf(default: Any, field: FieldInfo, path: str, key: str) -> Leaf:
         optional=optional,
         description=description,
         extra=field.json_schema_extra,
-        options={choice: called.get(choice, str(choice).replace("_", " ")) for choice in choices},
+        options={choice: called(field, choice) for choice in choices},
     )
 
 

@@ -35,6 +35,7 @@ class Form(Generic[Model]):
     draw(p)   draws what lies at and below the paths, applies, and is not drawn yet; what a field
               calls `folded` waits for a fold
     fold(p)   the same in an expander, which is marked where something in it is wrong
+    say_replaced(p)   says which choices at and below a path gave way, for those that are folded
 
     `refusals` tells of a choice's path, and of what all fields say, which options do not fit and
     why. They are not offered, and one that was chosen gives way to the first that fits; both is
@@ -85,6 +86,11 @@ class Form(Generic[Model]):
         with st.expander(f"{title}{mark}", type="compact", key=f"{self._key}.fold.{title}"):
             self._draw(path, due)
 
+    def say_replaced(self, path: str) -> None:
+        for leaf in self.leaves:
+            if below(leaf.path, path) and self._applies(leaf):
+                self._say_what_gave_way(leaf, f"{leaf.title}: ")
+
     def _due(self, path: str) -> list[Leaf]:
         return [
             leaf
@@ -126,13 +132,17 @@ class Form(Generic[Model]):
         """Where it is kept what was taken instead of what."""
         return f"{leaf.key} replaced"
 
-    def _say_what_does_not_fit(self, leaf: Leaf) -> None:
+    def _say_what_gave_way(self, leaf: Leaf, begun: str = "") -> None:
         refused = self._refused.get(leaf.path, {})
         asked, instead = st.session_state.get(self._replaced(leaf), (None, None))
         if asked in refused and self._values[leaf.path] == instead:
             called, other = leaf.options[asked], leaf.options[instead]
-            text = f"{other} instead of {called}: {refused[asked]}."
+            text = f"{begun}{other} instead of {called}: {refused[asked]}."
             st.markdown(f":small[:orange[:material/swap_horiz: {plain(text)}]]")
+
+    def _say_what_does_not_fit(self, leaf: Leaf) -> None:
+        self._say_what_gave_way(leaf)
+        refused = self._refused.get(leaf.path, {})
         alike: dict[str, list[str]] = {}
         for option, reason in refused.items():
             alike.setdefault(reason, []).append(leaf.options[option])

@@ -9,7 +9,8 @@ from typing import Any
 from dashboard import words
 from dashboard.comparison import CODES, Entry, last, quantities
 from dashboard.tables import Cell, Column, Row, Table
-from infovae_core import runs
+from infovae_core import choices, runs
+from infovae_core.config import ModelConfig
 from infovae_core.metrics import METRICS
 
 DATA = "data set"
@@ -85,13 +86,19 @@ def _facts(entry: Entry) -> dict[str, str]:
         "Objective": entry.settings,
         "Data": entry.summary.data,
         "Training images": data.get("limit"),
-        "Network": model.get("network"),
+        "Network": _called("network", model),
         "d": model.get("latent_dim"),
-        "Likelihood": model.get("likelihood"),
+        "Likelihood": _called("likelihood", model),
         "Seed": config.get("training", {}).get("seed"),
         "Epochs": None if done is None else words.number(done),
     }
     return {name: str(fact) for name, fact in facts.items() if fact is not None}
+
+
+def _called(name: str, model: Mapping[str, Any]) -> str | None:
+    """What a choice of the model is called."""
+    value = model.get(name)
+    return None if value is None else choices.called(ModelConfig.model_fields[name], value)
 
 
 def _measured(entry: Entry, found: Mapping[str, Mapping[str, Any]]) -> dict[str, Cell]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from pydantic import ValidationError
 
+from infovae_core.choices import called
 from infovae_core.objectives import OBJECTIVES
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$&^=])")
@@ -74,16 +75,16 @@ def ago(seconds: float | None) -> str:
 
 
 def changes(said: Mapping[str, tuple]) -> str:
-    """Settings and what becomes of them: 'λ 10 → 50, Kernel rbf → imq'."""
+    """Settings and what becomes of them: 'λ 10 → 50, Kernel RBF → IMQ'."""
 
     def value(value: object) -> str:
-        return number(value) if isinstance(value, float) else str(value).replace("_", " ")
+        return number(value) if isinstance(value, float) else str(value)
 
     return ", ".join(f"{title} {value(old)} → {value(new)}" for title, (old, new) in said.items())
 
 
 def objective(record: Mapping) -> tuple[str, str]:
-    """Title and settings of a stored objective: ('InfoVAE', 'α 0, λ 10, stein').
+    """Title and settings of a stored objective: ('InfoVAE', 'α 0, λ 10, Stein').
 
     Coefficients are said in any case, choices where they are not the default.
 
@@ -103,5 +104,5 @@ def objective(record: Mapping) -> tuple[str, str]:
         if isinstance(value, float):
             settings.append(f"{field.title} {number(value)}")
         elif isinstance(value, str) and value != field.default:
-            settings.append(value.replace("_", " "))
+            settings.append(called(field, value))
     return cls.title, ", ".join(settings)

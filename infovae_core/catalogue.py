@@ -70,7 +70,9 @@ def about(config: DataConfig, load: Callable[[DataConfig], Arrays] | None = None
 def called(data: Mapping[str, object]) -> str:
     """A short name for the data of a stored config, which another version may have written."""
     name, path = str(data.get("name", "")), data.get("path")
-    return PurePath(str(path)).name if name == "files" and path else name
+    if name == "files" and path:
+        return PurePath(str(path)).name
+    return SETS[name].title if name in SETS else name
 
 
 DIGITS = tuple(str(i) for i in range(10))

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from infovae_core import choices
 from infovae_core.catalogue import SETS, about
 from infovae_core.objectives import OBJECTIVES, InfoVAE
 
@@ -151,7 +152,7 @@ class ModelConfig(Record):
         "relu",
         title="Activation",
         description="The nonlinearity between layers.",
-        json_schema_extra=MLP,
+        json_schema_extra=MLP | {"called": {"relu": "ReLU", "silu": "SiLU"}},
     )
     pixel_channels: int = Field(
         16,
@@ -412,5 +413,6 @@ class RunConfig(Record):
             for name, field in type(old).model_fields.items():
                 pair = getattr(old, name), getattr(new, name)
                 if pair[0] != pair[1]:
-                    said[field.title] = pair
+                    words = [choices.called(field, v) if isinstance(v, str) else v for v in pair]
+                    said[field.title] = tuple(words)
         return said

@@ -59,11 +59,6 @@ class DiagonalNormal(Distribution):
         squares = ((value - self.mean) * (-0.5 * self.log_var).exp()).square()
         return -0.5 * (squares + self.log_var + math.log(2 * math.pi)).sum(-1)
 
-    def sample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:
-        with torch.no_grad():
-            noise = torch.randn(self._extended_shape(sample_shape)).to(self.mean)
-            return self.mean + self.stddev * noise
-
 
 class Bernoulli(Distribution):
     """log p(x) = Σ_i x_i log π_i + (1 − x_i) log(1 − π_i) of images of independent values.

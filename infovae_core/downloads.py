@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from torchvision.datasets import VisionDataset
 
 FACE = 148  # pixels of the square in the middle of an aligned picture, which is 178 × 218
+REASON = 100  # characters of why a download failed
 BLOCK = 512  # faces decoded between two looks at the progress
 SMILING = "Smiling"  # the attribute by which faces are told apart
 LISTS = ("list_eval_partition.txt", "list_attr_celeba.txt")
@@ -79,10 +81,9 @@ def celeba(root: Path, progress: Progress) -> Arrays:
     """CelebA's aligned faces in `root`/celeba, unpacked or not; its validation part is left out."""
     place = root / "celeba"
     remedy = (
-        f"get img_align_celeba.zip, {' and '.join(LISTS)} from "
-        "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html and put them there (the zip may stay "
-        "packed), or set the folder (data.root) to one that has celeba; Google Drive, from which "
-        "it is downloaded after pip install gdown, often refuses"
+        f"put img_align_celeba.zip (packed or not), {' and '.join(LISTS)} from "
+        "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html there, or set the folder (data.root) to "
+        "one that has celeba"
     )
     with complaint("celeba", place, remedy):
         if not celeba_files(place):
@@ -191,6 +192,6 @@ def complaint(name: str, place: Path, remedy: str) -> Iterator[None]:
         said = [line.strip() for line in str(error).splitlines() if line.strip()]
         reason = said[-1] if said else type(error).__name__  # the last mirror's answer
         raise DataError(
-            f"{SETS[name].title} must lie whole in {place.resolve()} or be downloaded there, "
-            f"got neither ({reason}); {remedy}"
+            f"{SETS[name].title} must lie whole in {place.resolve()}: {remedy} (downloading it "
+            f"failed: {shorten(reason, REASON, placeholder=' …')})"
         ) from error

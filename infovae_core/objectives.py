@@ -221,13 +221,19 @@ class InfoVAE(Objective):
         description="How far the aggregated posterior q(z) is from the prior p(z). mmd: maximum "
         "mean discrepancy; stein: Stein variational gradient; jensen: adversarial, as in the AAE; "
         "kl: adversarial, by density ratio.",
+        json_schema_extra={
+            "called": {"mmd": "MMD", "stein": "Stein", "jensen": "Jensen–Shannon", "kl": "KL"}
+        },
     )
     kernel: Kernel = Field(
         "rbf",
         title="Kernel",
         description="Of the MMD, d the latent dimension. rbf: exp(−‖a−b‖²/d²), the authors'; "
         "rbf_wide: exp(−‖a−b‖²/2d); imq: mean of C/(C+‖a−b‖²) over seven widths C.",
-        json_schema_extra={"shown_if": {"divergence": "mmd"}},
+        json_schema_extra={
+            "shown_if": {"divergence": "mmd"},
+            "called": {"rbf": "RBF", "rbf_wide": "RBF (wide)", "imq": "IMQ"},
+        },
     )
     statistic: Literal["u", "v"] = Field(
         "u",
@@ -302,6 +308,17 @@ class InfoMaxVAE(Objective):
         "kl: the f-dual of the paper; dv: Donsker–Varadhan with MINE's gradient; nce: InfoNCE, "
         "slow for it scores every pair of a batch; the others bound other divergences of q(x, z) "
         "from p(x) q(z).",
+        json_schema_extra={
+            "called": {
+                "kl": "KL",
+                "dv": "Donsker–Varadhan",
+                "reverse_kl": "reverse KL",
+                "pearson": "Pearson χ²",
+                "hellinger": "Hellinger",
+                "js": "Jensen–Shannon",
+                "nce": "InfoNCE",
+            }
+        },
     )
     critic_widths: Widths = Field(
         (256, 128),

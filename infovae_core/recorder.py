@@ -239,7 +239,7 @@ class Recorder:
         step: int | None = None,
         critic: bool = False,
     ) -> NotFinite:
-        got = ", ".join(name for name in names if name != "total") or "total"
+        got = ", ".join(name for name in names if name != "total") or "its sum"
         now = self.now.training
         lower = f"the learning rate ({now.learning_rate:g}) or the term's weight"
         if critic:

@@ -14,8 +14,10 @@ from statistics import NormalDist
 from typing import Any
 
 import numpy as np
+from pydantic.fields import FieldInfo
 
-from infovae_core import decoders, drawings, knobs, recipes
+from infovae_core import choices, decoders, drawings, knobs, recipes
+from infovae_core.catalogue import called
 from infovae_core.colours import CLASSES, OBJECTIVES
 from infovae_core.config import RunConfig
 from infovae_core.drawings import Line
@@ -33,8 +35,9 @@ IMAGE = 34  # px of one on the page
 SPLITS = ("train", "test")
 STYLE = Path(__file__).with_name("report.css")
 GREY = "var(--muted)"
+USUAL = {"total": "loss"}  # of a run that has not said how its quantities are called
 Decode = Callable[[Run, int, np.ndarray], np.ndarray]  # images u8, or points, of codes [n, d]
-INKS = ("var(--ink)", "#6a51a3", "#a66d00", "#0e7c8b", "#8c4a3c")  # of the total and its parts
+INKS = ("var(--ink)", "#6a51a3", "#a66d00", "#0e7c8b", "#8c4a3c")  # of the loss and its parts
 
 
 def html(run: Run, decode: Decode | None = None) -> str:
@@ -52,6 +55,7 @@ def html(run: Run, decode: Decode | None = None) -> str:
     snapshot = None
     with suppress(RunError):  # one that cannot be read: the page goes without
         snapshot = run.snapshot(steps[-1]) if steps else None
+    noun = said.get("noun", "images")
     sections = [
         head(run, config, said),
         section("What it was asked to do", settings(config)),
@@ -59,20 +63,27 @@ def html(run: Run, decode: Decode | None = None) -> str:
     ]
     if snapshot is not None:
         sections += [
-            section("Where the encoder puts the images", plane(snapshot, said), steps[-1]),
-            section("Held-out images, and what comes back", pairs(snapshot), steps[-1]),
+            section(f"Where the encoder puts the {noun}", plane(snapshot, said), steps[-1]),
+            section(f"Held-out {noun}, and what comes back", pairs(snapshot), steps[-1]),
             section("Decoded draws from the prior", samples(snapshot), steps[-1]),
             section(
                 "What the decoder makes of codes", traversals(run, snapshot, decode), steps[-1]
             ),
         ]
-    sections += [section("Metrics", metrics(run)), section("To repeat it", repeat(run))]
-    title = escape(run.label or run.id)
+    sections += [section("Metrics", metrics(run, said)), section("To repeat it", repeat(run))]
+    title = escape(name_of(run, config))
     body = "\n".join(filter(None, sections))
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f"<style>{STYLE.read_text()}</style></head>\n<body>\n{body}\n</body></html>\n"
     )
+
+
+def name_of(run: Run, config: RunConfig) -> str:
+    """Its label, or else what was trained on what."""
+    kind = KINDS[config.objective.name].title
+    data = called(config.data.model_dump())
+    return run.label or f"{kind} on {data}, d = {config.model.latent_dim}"
 
 
 def section(title: str, content: str, step: int | None = None) -> str:
@@ -86,7 +97,8 @@ def section(title: str, content: str, step: int | None = None) -> str:
 def head(run: Run, config: RunConfig, said: Mapping[str, Any]) -> str:
     """What the run is, and how far."""
     status, name = run.status, config.objective.name
-    facts = [KINDS[name].title, config.data.name, f"d = {config.model.latent_dim}", run.state]
+    data = called(config.data.model_dump())
+    facts = [KINDS[name].title, data, f"d = {config.model.latent_dim}", run.state]
     if status["step"] is not None:
         facts.append(f"step {status['step']:,} of {status['steps'] or 0:,}")
     if status["seconds"] is not None:
@@ -95,7 +107,7 @@ def head(run: Run, config: RunConfig, said: Mapping[str, Any]) -> str:
         facts.append(f"{datetime.fromtimestamp(status['created']):%Y-%m-%d %H:%M}")
     return (
         f'<header><h1><span style="color: {OBJECTIVES.get(name, "#888")}">■</span> '
-        f"{escape(run.label or run.id)}</h1><p>{escape(' · '.join(facts))} · {escape(run.id)}</p>"
+        f"{escape(name_of(run, config))}</h1><p>{escape(' · '.join(facts))} · {escape(run.id)}</p>"
         "</header>"
     )
 
@@ -107,17 +119,17 @@ def settings(config: RunConfig) -> str:
         record = getattr(config, part)
         values = record.model_dump(mode="json")
         rows = [
-            (field.title or name, _written(values[name]))
+            (field.title or name, _written(field, values[name]))
             for name, field in type(record).model_fields.items()
         ]
         tables.append(table((part.capitalize(), ""), rows))
     return f'<div class="side">{"".join(tables)}</div>'
 
 
-def _written(value: Any) -> str:
+def _written(field: FieldInfo, value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "–"
-    return "–" if value is None else str(value)
+    return "–" if value is None else choices.called(field, value)
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -142,8 +154,8 @@ def curves(run: Run, said: Mapping[str, Any]) -> str:
             plots.append(drawings.plot(title, lines, INKS[i % len(INKS)]))
     if not plots:
         return ""
-    said = "<p>Solid: training images. Dashed: held out.</p>"
-    return f'{said}<div class="plots">{"".join(plots)}</div>'
+    key = f"<p>Solid: training {said.get('noun', 'images')}. Dashed: held out.</p>"
+    return f'{key}<div class="plots">{"".join(plots)}</div>'
 
 
 def plane(snapshot: Mapping[str, np.ndarray], said: Mapping[str, Any]) -> str:
@@ -299,8 +311,8 @@ def pixels(means: np.ndarray) -> np.ndarray:
     return np.moveaxis(levels, 1, -1) if levels.ndim == 4 else levels
 
 
-def metrics(run: Run) -> str:
-    """What was measured on demand, and the newest values on held-out images."""
+def metrics(run: Run, said: Mapping[str, Any]) -> str:
+    """What was measured on demand, and the newest values on held-out items."""
     rows = []
     for name, record in run.evaluation.items():
         title = METRICS[name].title if name in METRICS else name
@@ -312,8 +324,15 @@ def metrics(run: Run) -> str:
     last = run.last("test")
     if last is None:
         return measured
-    values = [(k, "–" if v is None else f"{v:.6g}") for k, v in last["values"].items()]
-    newest = table((f"held-out images, step {last['step']:,}", ""), values)
+    quantities, noun = said.get("quantities", {}), said.get("noun", "images")
+    values = [
+        (
+            quantities.get(name, {}).get("label", USUAL.get(name, name)),
+            "–" if value is None else f"{value:.6g}",
+        )
+        for name, value in last["values"].items()
+    ]
+    newest = table((f"held-out {noun}, step {last['step']:,}", ""), values)
     return f'<div class="side">{newest}{measured}</div>'
 
 

@@ -32,6 +32,7 @@ EXPORTS = {
     "Markdown": (tables.to_markdown, "md"),
 }
 root = runs.default_root()
+dark = st.context.theme.type == "dark"
 state.settle("compare")
 
 
@@ -49,7 +50,8 @@ def figure(drawn: object, name: str, title: str, alt: str, numbers: list[list]) 
     picture = st.session_state.get("compare.picture") or "svg"
     if present.asked():
         figures.enlarge(drawn)
-    st.plotly_chart(drawn, key=name, config=figures.camera(name, picture), alt=alt)
+    config = figures.without_camera() if dark else figures.camera(name, picture)
+    st.plotly_chart(drawn, key=name, config=config, alt=alt)
     with st.container(horizontal=True):
         save("HTML", lambda: figures.html(drawn, name, title, picture), f"{name}.html")
         save("CSV", lambda: tables.rows_to_csv(numbers), f"{name}.csv")
@@ -269,7 +271,7 @@ st.markdown(
 )
 balances()
 st.segmented_control(
-    "The camera above a figure saves it as",
+    f"The camera {'in a saved HTML page' if dark else 'above a figure'} saves it as",
     ["svg", "png"],
     default="svg",
     key="compare.picture",

@@ -79,12 +79,9 @@ def units() -> None:
     """How much each unit of a run says of the data."""
     lines = {line.run.id: line for line in state.summaries(root) if not line.problem}
     if not lines:
-        st.info(
-            "No runs yet. Train a model, and its units appear here: one box for each of the latent "
-            "dimensions.",
-            icon=":material/list:",
+        state.say_no_runs(
+            "its units appear here: one box for each of the latent dimensions", ":material/list:"
         )
-        state.link("Train a model", state.TRAIN)
         return
     listed = comparison.choices(lines.values())
     with st.sidebar:

@@ -13,11 +13,9 @@ root = runs.default_root()
 lines = {line.run.id: line for line in state.summaries(root) if not line.problem}
 if not lines:
     state.came_from("latent")
-    st.info(
-        "No runs yet. Train a model, and see here where its codes lie and what they decode to.",
-        icon=":material/scatter_plot:",
+    state.say_no_runs(
+        "see here where its codes lie and what they decode to", ":material/scatter_plot:"
     )
-    state.link("Train a model", state.TRAIN)
     st.stop()
 
 listed = comparison.choices(list(lines.values()))

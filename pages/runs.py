@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import access, state, words
+from dashboard import access, comparison, state, words
 from infovae_core import runs, worker
 
 ICONS = {
@@ -160,7 +160,8 @@ def news(line: state.Summary) -> str:
     """The newest test values, or why there will be no more."""
     if line.state == "failed":
         return words.plain(words.short(str(line.status["error"]), 150))
-    said = state.about(line.run).get("quantities", {})
+    usual = {name: {"label": label} for name, (label, _) in comparison.USUAL.items()}
+    said = usual | state.about(line.run).get("quantities", {})
     values = (
         f"{words.symbol(said.get(name, {}).get('label', name.replace('_', ' ')))} "
         f"{words.number(value)}"
@@ -186,8 +187,7 @@ state.say_refusal()
 lines = state.summaries(root)
 busy = any(line.state in runs.ACTIVE for line in lines)
 if not lines:
-    st.info("No runs yet. Train a model, and it appears here.", icon=":material/list:")
-    state.link("Train a model", state.TRAIN)
+    state.say_no_runs("it appears here", ":material/list:")
     st.stop()
 
 with st.container(horizontal=True, vertical_alignment="center"):

@@ -16,7 +16,7 @@ from dashboard import (
     uploads,
     words,
 )
-from infovae_core import fits, runs, worker
+from infovae_core import catalogue, fits, runs, worker
 from infovae_core.config import RunConfig
 from infovae_core.objectives import OBJECTIVES
 
@@ -28,6 +28,7 @@ LETTERS = (
     "from the prior $p(z)$. In nats per item, but for $\\mathrm{MMD}^2$, $\\mathrm{KSD}^2$, "
     r"$\hat I_{\chi^2}$ and $\hat I_{\mathrm{H}}$ (of other divergences), which have no unit."
 )
+IDLE = 5  # seconds until a viewer's page looks for a first run
 NOTHING = "Nothing is being trained here."
 
 root = runs.default_root()
@@ -47,8 +48,8 @@ def ask(request: str) -> None:
     state.attempt(run.request, request)
 
 
-def show(absent: str | None, now: str | None) -> None:
-    """The live view of the run in view; or that one is `absent`."""
+def show(absent: str | None, now: str | None, data: str = "") -> None:
+    """The live view of the run in view, or what it will show of `data`; or that one is `absent`."""
     state.say_refusal()
     if absent and run is None:
         st.warning(
@@ -59,7 +60,13 @@ def show(absent: str | None, now: str | None) -> None:
         )
         state.link("All runs", state.RUNS)
     else:
-        live.view(run.id if run else None, state=now, palette=palette.ALL)
+        live.view(
+            run.id if run else None,
+            state=now,
+            items=catalogue.SETS.get(data),
+            elsewhere=f"Models are trained {access.ELSEWHERE}." if access.viewer() else "",
+            palette=palette.ALL,
+        )
 
 
 def title() -> None:
@@ -67,6 +74,13 @@ def title() -> None:
     line = state.summary(run)
     name = f"**{words.plain(words.short(line.label, 32))}** " if line.label else ""
     st.markdown(f"{name}{line.model} · {words.plain(line.setting)}", help=line.run.id)
+
+
+@st.fragment(run_every=IDLE)
+def wait() -> None:
+    """Show the first run as soon as there is one."""
+    if state.to_watch(root):
+        st.rerun()
 
 
 if access.viewer():
@@ -77,6 +91,8 @@ if access.viewer():
             exports.menu(run)
         st.caption(f"{access.REASON}.", width="content")
     show(asked, run.state if run else None)
+    if run is None and not asked:
+        wait()
     st.stop()
 
 state.adopt(run)
@@ -87,6 +103,7 @@ with st.sidebar:
     presets.menu(form, state.FORM)
     form.draw("data.name")
     unusable = uploads.panel(form, look)
+    form.say_replaced("model")  # the data are why, and the model lies in a fold
     form.draw("objective")
     name = form.said("objective.name")
     kind, objective = OBJECTIVES[name], form.part("objective")
@@ -205,4 +222,4 @@ with st.container(horizontal=True, vertical_alignment="center"):
             )
         exports.menu(run)
 
-show(asked, now)
+show(asked, now, form.said("data.name"))

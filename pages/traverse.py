@@ -11,11 +11,7 @@ root = runs.default_root()
 lines = [line for line in state.summaries(root) if not line.problem]
 if not lines:
     state.came_from("traverse")
-    st.info(
-        "No runs yet. Train a model, and see here what its decoder makes of every code.",
-        icon=":material/open_with:",
-    )
-    state.link("Train a model", state.TRAIN)
+    state.say_no_runs("see here what its decoder makes of every code", ":material/open_with:")
     st.stop()
 
 ids = choosing.choose(root, lines, "traverse", MOST, label="Runs", begun=True)

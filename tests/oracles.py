@@ -128,6 +128,11 @@ class LinearEncoder:
         return MultivariateNormal(torch.zeros(len(self.s)), self.s).sample((count,))
 
 
+def draw(q: DiagonalNormal, shape: tuple[int, ...] = ()) -> Tensor:
+    """Draws of a normal, `shape` of them for each of its batch."""
+    return q.mean + q.stddev * torch.randn(*shape, *q.mean.shape)
+
+
 def linear_encoder() -> LinearEncoder:
     """One whose every part of the rate differs from 0."""
     a, b = torch.tensor([[1.0, 0.3], [0.5, 0.8]]), torch.tensor([0.4, -0.2])

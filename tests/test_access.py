@@ -345,6 +345,14 @@ def test_viewers_are_shown_every_page_and_nothing_to_press(root, viewing, script
     assert tree(root) == before
 
 
+@pytest.mark.parametrize("name", ["runs", "latent", "traverse"])
+def test_viewers_without_a_run_hear_who_can_train_one(name, tmp_path, monkeypatch, viewing):
+    monkeypatch.setenv("INFOVAE_RUNS", str(tmp_path))
+    [said] = opened(ROOT / f"pages/{name}.py").info
+    assert "without --viewer" in said.value
+    assert "Train a model" not in said.value
+
+
 def test_viewers_watch_what_trains(root, viewing):
     page = opened(ROOT / "pages/train.py")
     assert access.REASON in "".join(c.value for c in page.caption)

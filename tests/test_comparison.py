@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from dashboard import comparison, palette, scores, state
+from dashboard.limits import Cache
+from dashboard.state import listing
 from infovae_core import runs
 from infovae_core.config import RunConfig
 from infovae_core.metrics import METRICS
@@ -67,9 +69,9 @@ def test_a_list_of_choices_never_names_two_runs_alike(make):
     listed = comparison.choices([state.summary(run) for run in made])
     assert list(listed) == [run.id for run in made]
     assert len(set(listed.values())) == 3
-    assert listed[made[2].id] == "one · VAE · digits, d = 2"
+    assert listed[made[2].id] == "one · VAE · Digits, d = 2"
     said = comparison.choices([state.summary(make(VAE(), label="lecture · VAE"))])
-    assert list(said.values()) == ["lecture · VAE · digits, d = 2"]
+    assert list(said.values()) == ["lecture · VAE · Digits, d = 2"]
 
 
 def test_quantities_are_those_of_all_runs_with_label_and_unit(make):
@@ -109,6 +111,18 @@ def test_rows_are_read_once_and_again_when_there_are_more(make):
     with (run.path / "metrics.jsonl").open("a") as log:
         log.write('{"step": 5}\n{"st')
     assert [row["step"] for row in state.rows(run)] == [1, 2, 3, 4]
+
+
+def test_rows_are_kept_within_a_room_and_once_for_each_run(make, monkeypatch):
+    kept = Cache(1, size=lambda logged: logged.size)
+    monkeypatch.setattr(listing, "_ROWS", kept)
+    first, second = make(VAE(), steps=3), make(VAE(), steps=5)
+    for run in (first, second, first):
+        state.rows(run)
+        assert kept.taken == listing.HELD * (run.path / "metrics.jsonl").stat().st_size
+    first.log(fakes.row(4))
+    state.rows(first)
+    assert kept.taken == listing.HELD * (first.path / "metrics.jsonl").stat().st_size
 
 
 def test_a_path_takes_the_test_rows_that_hold_both(make):
@@ -250,13 +264,13 @@ def test_logged_information_is_known_to_be_capped_by_the_number_of_codes(make):
 def test_facts_that_all_runs_share_are_said_once(make):
     pair = comparison.entries([make(VAE(), training={"seed": 1}), make(BetaVAE())])
     shared, table = scores.common(pair), scores.table(pair)
-    assert shared["Data"] == "digits"
+    assert shared["Data"] == "Digits"
     assert table.shared == shared
     assert [row.id for row in table.rows] == [entry.run.id for entry in pair]
     assert table.facts == ["Objective", "Seed"]
     assert [row.facts["Seed"] for row in table.rows] == ["1", "0"]
     assert scores.common(pair[:1]) == {}
-    assert scores.table(pair[:1]).rows[0].facts["Data"] == "digits"
+    assert scores.table(pair[:1]).rows[0].facts["Data"] == "Digits"
 
 
 def test_runs_whose_distortions_mean_different_things_are_said(make):

@@ -111,7 +111,7 @@ def test_knobs_lead_from_one_config_to_another_where_knobs_are_enough():
     assert now.turned(knobs).objective == other.objective
     assert now.said_of_turn(knobs) == {
         "λ": (now.objective.lam, 77.0),
-        "Kernel": ("rbf", "imq"),
+        "Kernel": ("RBF", "IMQ"),
         "Learning rate": (1e-3, 0.5),
     }
     assert now.said_of_turn(now.knobs) == {}

@@ -49,7 +49,7 @@ def test_mnist_is_read_from_the_folder_where_it_lies(mnist_root):
 
 def test_absent_and_offline_names_the_folder_and_the_remedy(tmp_path, monkeypatch):
     monkeypatch.setattr(MNIST, "mirrors", ["http://127.0.0.1:9/"])
-    with pytest.raises(DataError, match=r"must lie whole in .*MNIST/raw or be downloaded") as error:
+    with pytest.raises(DataError, match=r"must lie whole in .*MNIST/raw: put its four") as error:
         load(DataConfig(name="mnist", root=tmp_path / "here"))
     assert str(tmp_path / "here") in str(error.value)
     assert "data.root" in str(error.value)

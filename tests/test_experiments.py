@@ -71,5 +71,5 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path):
 
 def test_what_the_runs_share_is_said_in_a_line():
     said = experiments.describe(BASE)
-    for part in ("mnist", "500 training images", "d = 7", "5 epochs", "batches of 32", "seed 3"):
+    for part in ("MNIST", "500 training images", "d = 7", "5 epochs", "batches of 32", "seed 3"):
         assert part in said

@@ -374,7 +374,15 @@ def test_a_run_that_has_just_begun_has_a_report(tmp_path):
     assert "fresh" in page
     assert "<img" not in page
     run.log({"step": 1, "split": "test", "values": {"total": None}})
-    assert "–" in report.html(run)
+    assert "<td>loss</td><td>–</td>" in report.html(run)
+
+
+def test_a_report_without_a_label_is_called_by_what_was_trained_on_what(tmp_path):
+    config = RunConfig(
+        data={"name": "two_points"}, objective={"name": "VAE"}, model={"latent_dim": 1}
+    )
+    page = report.html(runs.create(tmp_path, config))
+    assert "<title>VAE on Two points, d = 1</title>" in page
 
 
 def test_measured_metrics_have_their_errors(tmp_path):

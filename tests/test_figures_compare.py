@@ -143,6 +143,7 @@ def test_codes_are_drawn_by_class_on_the_same_axes():
 @pytest.mark.parametrize("format", ["svg", "png"])
 def test_a_figure_is_saved_as_a_picture_or_as_a_page_of_its_own(format):
     assert figures.camera("curves", format)["toImageButtonOptions"]["format"] == format
+    assert "toImage" in figures.without_camera()["modeBarButtonsToRemove"]
     page = figures.html(over_time([curve(0)]), "curves", "Rate over epochs", format)
     assert f'"format": "{format}"' in page
     page = figures.html(over_time([curve(0)]), "curves", "Rate over epochs")

@@ -14,7 +14,7 @@ CORE = (
     *("files", "measures", "runs"),
 )
 ORDER = [  # each imports only from those before it
-    ("aggregate", "decoders", "pace", "products"),
+    ("aggregate", "choices", "decoders", "pace", "products"),
     ("divergences", "distributions", "bounds", "randomness", "runs", "sights", "tape"),
     ("catalogue", "likelihoods", "pixelcnn"),
     ("store",),
@@ -32,7 +32,7 @@ LIGHT = (  # what the web server and the shell need first
     *("runs", "catalogue", "config", "objectives", "metrics", "family", "presets", "knobs"),
     *("fits", "store", "files", "own", "downloads", "sprites", "toys"),
     *("studies", "archive", "evaluation", "results", "decoders", "aggregate"),
-    *("colours", "drawings", "recipes", "report", "export"),
+    *("choices", "colours", "drawings", "recipes", "report", "export"),
     *("dispatch", "options", "worker", "__main__"),
 )
 HEAVY = "torch torch.distributions torch.optim torch.nn.functional jaxtyping sklearn"

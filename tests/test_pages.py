@@ -393,7 +393,7 @@ def test_a_line_says_what_a_run_is_and_how_far_it_got(root):
     values = {"total": 4.0, "distortion": 3.0, "rate": 1.0, "mmd": 0.5, "odd_name": 7.0}
     run.log({"step": 3, "epoch": 1, "seconds": 1, "split": "test", "values": values})
     said = texts(opened(RUNS))
-    for part in ("stopped", "InfoVAE α 0.5, λ 20", "mnist", "3 min ago", "1.5 of 20", "total 4"):
+    for part in ("stopped", "InfoVAE α 0.5, λ 20", "MNIST", "3 min ago", "1.5 of 20", "loss 4"):
         assert part in said
     run.event("started", 0, about=fakes.about())  # where the quantities have names
     assert "loss 4 · D 3 · R 1 · MMD² 0.5 · odd name 7" in texts(opened(RUNS))
@@ -666,7 +666,7 @@ def test_a_run_says_into_how_many_dimensions_it_encodes(root):
     config = RunConfig.model_validate({"label": "a.b", "model": {"latent_dim": 7}})
     run = made(root, config=config)
     for page in (opened(RUNS), opened(TRAIN, run=run.id)):
-        assert "digits, d = 7" in texts(page)
+        assert "Digits, d = 7" in texts(page)
     [box] = opened(RUNS).checkbox
     assert box.label == "Compare a.b"
 

@@ -137,6 +137,11 @@ def camera(name: str, format: str) -> dict[str, Any]:
     return {"toImageButtonOptions": picture, "displaylogo": False}
 
 
+def without_camera() -> dict[str, Any]:
+    """Settings for a dark page, whose colours the camera would take and paper does not suit."""
+    return {"modeBarButtonsToRemove": ["toImage"], "displaylogo": False}
+
+
 def enlarge(figure: go.Figure) -> None:
     """Type and lines that are read from the last row of a lecture hall."""
     figure.update_layout(

@@ -19,6 +19,7 @@ from dashboard.state.address import (
     run_in_view,
     runs_in_view,
     say_absent,
+    say_no_runs,
     view,
     view_runs,
 )
@@ -87,6 +88,7 @@ __all__ = [
     "run_in_view",
     "runs_in_view",
     "say_absent",
+    "say_no_runs",
     "say_refusal",
     "settings",
     "settle",

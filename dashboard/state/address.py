@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
-from dashboard import words
+from dashboard import access, words
 from dashboard.state.listing import find
 from infovae_core import runs
 
@@ -91,6 +91,19 @@ def view(run: runs.Run) -> None:
     """Put `run` into the address."""
     st.session_state["left"] = run.id
     _put("run", run.id)
+
+
+def say_no_runs(then: str, icon: str) -> None:
+    """Say that there are no runs, what there will be `then`, and who trains one."""
+    if access.viewer():
+        st.info(
+            f"No runs yet. Once a model is trained, {then}. {access.REASON}: models are trained "
+            f"{access.ELSEWHERE}.",
+            icon=icon,
+        )
+        return
+    st.info(f"No runs yet. Train a model, and {then}.", icon=icon)
+    link("Train a model", TRAIN)
 
 
 def _put(name: str, text: str) -> None:

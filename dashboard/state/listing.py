@@ -5,14 +5,18 @@ from __future__ import annotations
 import functools
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from dashboard import palette, words
+from dashboard.limits import Cache
 from infovae_core import catalogue, runs
+
+ROOM = 128_000_000  # bytes for the rows of runs
+HELD = 5  # bytes that a byte of the file takes once it is read, about
 
 
 def to_watch(root: Path) -> runs.Run | None:
@@ -85,7 +89,10 @@ def summary(run: runs.Run) -> Summary:
 
 def rows(run: runs.Run) -> Sequence[Mapping[str, Any]]:
     """All metric rows, oldest first; those that lack what every row has are passed over."""
-    return _rows(run, _stamp(run, "metrics.jsonl"))
+    stamp, known = _stamp(run, "metrics.jsonl"), _ROWS.get(run)
+    if known is None or known.stamp != stamp:
+        known = _ROWS.put(run, _Logged(stamp, _whole(run.rows())))
+    return known.rows
 
 
 def about(run: runs.Run) -> Mapping[str, Any]:
@@ -125,10 +132,25 @@ def _stored(run: runs.Run, stamps: tuple) -> Summary:
     )
 
 
-@functools.lru_cache(maxsize=32)
-def _rows(run: runs.Run, stamp: object) -> Sequence[Mapping[str, Any]]:
-    whole = {"step", "epoch", "seconds", "split", "values"}
-    return [row for row in run.rows() if row.keys() >= whole and isinstance(row["values"], dict)]
+class _Logged(NamedTuple):
+    """The rows of a run, as its file was at a stamp."""
+
+    stamp: tuple[int, ...] | None
+    rows: Sequence[Mapping[str, Any]]
+
+    @property
+    def size(self) -> int:
+        """Bytes that the rows take, about."""
+        return HELD * self.stamp[1] if self.stamp else 0
+
+
+_ROWS = Cache(ROOM, size=lambda logged: logged.size)  # for all viewers; of each run what it is now
+
+
+def _whole(rows: Iterable[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Rows without those that lack what every row has."""
+    names = {"step", "epoch", "seconds", "split", "values"}
+    return [row for row in rows if row.keys() >= names and isinstance(row["values"], dict)]
 
 
 @functools.lru_cache(maxsize=64)

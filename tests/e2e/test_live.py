@@ -42,6 +42,12 @@ def test_an_empty_view_says_what_to_do(view):
     assert view.data("polls") is None
     for panel in ("curves", "plane", "pairs", "samples"):
         expect(view.panel(panel).locator(".hint")).to_be_visible()
+    expect(view.panel("pairs").locator("h3")).to_contain_text("Unseen digits")
+    view.page.get_by_role("combobox", name="Data set").click()
+    view.page.keyboard.type("Two points")
+    view.page.keyboard.press("Enter")
+    expect(view.panel("pairs").locator("h3")).to_contain_text("Unseen points", timeout=PATIENCE)
+    expect(view.page.locator(".stSidebar")).to_contain_text("Gaussian (fixed σ) instead of")
 
 
 def test_points_move_and_no_element_is_replaced(view, run):

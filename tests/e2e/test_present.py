@@ -58,6 +58,8 @@ def test_the_plots_are_larger_sharp_and_fill_the_window_and_escape_leaves(view, 
     for hidden in (page.locator(".stSidebar"), page.get_by_role("button", name="Train")):
         expect(hidden).to_be_hidden()
     expect(view.panel("plane").locator(".help")).to_be_hidden()
+    for title in view.root.locator("h3").all():
+        assert title.evaluate("title => title.scrollWidth <= title.clientWidth")
     expect(view.root.locator(".scrubber")).to_be_in_viewport(ratio=1, timeout=PATIENCE)
     zoom, sharpness = seen(view.canvas("plane"))
     assert zoom > 1.5

@@ -174,6 +174,20 @@ def test_what_the_address_says_wrongly_is_as_usual_and_back_returns(show, pair, 
     expect(view).to_have_attribute("data-mode", "manifold")
 
 
+def test_back_from_other_runs_leads_to_the_image_at_once(show, pair, page):
+    first, second = pair
+    view = show(first, image=2)
+    expect(view).to_have_attribute("data-image", "2", timeout=PATIENCE)
+    entries = page.evaluate("history.length")
+    page.get_by_role("combobox", name="Runs").click()
+    page.get_by_role("option", name=second.label).click()
+    page.wait_for_url(f"**runs={first.id},{second.id}&image=2", timeout=PATIENCE)
+    assert page.evaluate("history.length") == entries + 1
+    page.go_back()
+    page.wait_for_url(f"**runs={first.id}&image=2", timeout=PATIENCE)
+    expect(view).to_have_attribute("data-image", "2")
+
+
 def test_the_keys_walk_over_the_images_and_choose_one(show, pair):
     view = show(pair[0], view="dimensions")
     sheet(view).focus()

@@ -1,7 +1,7 @@
 /** What lies behind the codes: q(z) as contours, or how it differs from the prior, and the prior. */
 
+import { nameCircles } from "../live/codes.js";
 import { Heat } from "../live/heat.js";
-import { haloed } from "../live/surface.js";
 import { contour, drawContour, HIGHEST, LEVELS, RADII } from "./contours.js";
 
 const DASH = [5, 4];
@@ -57,10 +57,5 @@ export function drawPrior(context, { x, y }, theme) {
     context.stroke();
   }
   context.setLineDash([]);
-  context.font = theme.face(11, 600);
-  context.textAlign = "center";
-  context.textBaseline = "middle";
-  for (const sigma of [1, 2]) {
-    haloed(context, `${sigma}σ`, x0, y0 - sigma * unit, theme.muted, theme.background);
-  }
+  nameCircles(context, { x, y }, theme);
 }

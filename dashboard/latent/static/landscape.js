@@ -10,15 +10,12 @@ import { Legend, toggle } from "../live/legend.js";
 import { write } from "../live/strip.js";
 import { Surface } from "../live/surface.js";
 import { nounOf } from "../live/words.js";
-import { Lasso, nearest } from "../planes/lasso.js";
 import { HIGHEST } from "./contours.js";
 import { drawEllipses, drawProbe, drawRing } from "./marks.js";
 import { drawPrior, Field } from "./field.js";
+import { Gestures } from "./gestures.js";
 
-const NEAR = 10; // px within which the pointer finds a point
-const ZOOM = 1.2; // by a notch of the wheel or a press of a key
 const EMPTY = 3.2; // reach while there are no codes
-const STEPS = 50; // of an arrow key over the picture's height; with Shift a fifth
 const ELLIPSES = 400; // drawn at most
 const TILE = 20; // px of a picture on the plane
 
@@ -44,8 +41,7 @@ export class Landscape {
     this.dots = new Dots();
     this.field = new Field();
     this.posteriors = null;
-    this.lasso = this.hovered = null;
-    this.#listen();
+    this.gestures = new Gestures(this);
   }
 
   /** Take up the classes of a run. */
@@ -63,7 +59,7 @@ export class Landscape {
   /** Show posteriors, or nothing; as a step of a film in so many `ms`. */
   show(posteriors, ms = 0) {
     this.posteriors = posteriors;
-    this.hovered = null;
+    this.gestures.hovered = null;
     if (posteriors === null) {
       this.cloud.clear();
     } else {
@@ -146,104 +142,12 @@ export class Landscape {
     this.cloud.close();
   }
 
-  #listen() {
-    const { canvas } = this.surface;
-    const { shared } = this;
-    const all = () => shared.choose({ view: null });
-    this.resetButton.onclick = all;
-    canvas.ondblclick = all;
-    canvas.onwheel = (event) => {
-      event.preventDefault();
-      this.#zoom(ZOOM ** (-event.deltaY / 100), this.surface.locate(event));
-    };
-    canvas.onpointerdown = (event) => {
-      if (event.button !== 0 || !this.posteriors) return;
-      canvas.setPointerCapture(event.pointerId);
-      const at = this.surface.locate(event);
-      if (event.shiftKey) this.drag = { frame: this.frame, from: at };
-      else this.lasso = new Lasso("lasso", at);
-    };
-    canvas.onpointermove = (event) => this.#move(this.surface.locate(event));
-    canvas.onpointerup = () => this.#finish();
-    canvas.onpointercancel = () => Object.assign(this, { lasso: null, drag: null });
-    canvas.onpointerleave = () => this.#hover(null);
-    const middle = () => [this.surface.width / 2, this.surface.height / 2];
-    const go = (dx, dy) => (event) => this.#nudge(dx, dy, event.shiftKey ? 0.2 : 1);
-    this.surface.onKeys({
-      "+": () => this.#zoom(ZOOM, middle()),
-      "-": () => this.#zoom(1 / ZOOM, middle()),
-      0: all,
-      ArrowLeft: go(-1, 0),
-      ArrowRight: go(1, 0),
-      ArrowUp: go(0, 1),
-      ArrowDown: go(0, -1),
-      Enter: () => this.#selectNearest(),
-      Escape: () => shared.select([]),
-    });
-  }
-
-  #zoom(factor, at) {
-    this.shared.choose({ view: this.frame.zoomed(factor, at) });
-  }
-
-  #move(at) {
-    if (this.drag) {
-      const [dx, dy] = at.map((pixel, i) => pixel - this.drag.from[i]);
-      this.shared.choose({ view: this.drag.frame.moved(dx, dy) });
-      return;
-    }
-    if (this.lasso) {
-      this.lasso.move(at);
-      this.surface.invalidateOver();
-      return;
-    }
-    if (!this.posteriors) return;
-    const { x, y } = this.frame;
-    this.shared.probe([x.value(at[0]), ...(this.axes > 1 ? [y.value(at[1])] : [])]);
-    this.#hover(at);
-  }
-
-  #finish() {
-    const { lasso } = this;
-    Object.assign(this, { lasso: null, drag: null });
-    if (!lasso) return;
-    this.shared.select(lasso.enclosed((visit) => this.#eachShown(this.frame, visit)));
-    this.surface.invalidateOver();
-  }
-
-  /** Point out the code under the pointer. */
-  #hover(at) {
-    const visit = (each) => this.#eachShown(this.frame, each);
-    this.hovered = at && this.posteriors ? nearest(visit, at, NEAR) : null;
-    this.surface.invalidateOver();
-  }
-
-  /** Move the place that is decoded; the picture follows where it would leave it. */
-  #nudge(dx, dy, share) {
-    const { frame, shared } = this;
-    const by = (2 * frame.view.reach * share) / STEPS;
-    const from = shared.chosen.at ?? [0, 0];
-    const [x, y = 0] = [from[0] + dx * by, (from[1] ?? 0) + dy * by];
-    const [px, py] = [frame.x.at(x), this.axes > 1 ? frame.y.at(y) : 0];
-    const { left, right, top, bottom } = frame.box;
-    const over = (value, low, high) => value - Math.min(Math.max(value, low), high);
-    const [right_, down] = [over(px, left, right), this.axes > 1 ? over(py, top, bottom) : 0];
-    if (right_ || down) shared.choose({ view: frame.moved(-right_, -down) });
-    shared.probe(this.axes > 1 ? [x, y] : [x]);
-    this.surface.invalidateOver();
-  }
-
-  #selectNearest() {
-    const i = this.nearestTo(this.shared.chosen.at ?? [0, 0]);
-    this.shared.select(i === null ? [] : [i]);
-  }
-
   #shows(name) {
     return !this.shared.chosen.hidden.includes(name);
   }
 
   /** Call `visit(i, x, y)` with the pixels of every code in view. */
-  #eachShown(frame, visit) {
+  eachShown(frame, visit) {
     const { labels } = this.cloud;
     const { left, right, top, bottom } = frame.box;
     const classes = this.shared.classes.map((_, i) => this.#shows(`class:${i}`));
@@ -317,14 +221,14 @@ export class Landscape {
     const isIn = (i) => selection === null || selection.has(this.shared.keyOf(i));
     const paint = (inks, wanted, ink) =>
       this.dots.draw(context, ratio, cloud.count, inks, (dot) =>
-        this.#eachShown(frame, (i, x, y) => {
+        this.eachShown(frame, (i, x, y) => {
           if (wanted(i)) dot(x, y, ink(i));
         }),
       );
     if (chosen.codes === "ellipses" && frame.axes > 1) {
       const step = Math.max(1, Math.ceil(cloud.count / ELLIPSES));
       const some = [];
-      this.#eachShown(frame, (i) => i % step === 0 && isIn(i) && some.push(i));
+      this.eachShown(frame, (i) => i % step === 0 && isIn(i) && some.push(i));
       this.#drawEllipses(context, frame, some, selection ? 1 : 0.45);
     }
     if (selection) paint([theme.line], (i) => !isIn(i), () => 0);
@@ -355,8 +259,8 @@ export class Landscape {
       context.globalAlpha = selection === null || selection.has(key) ? 1 : 0.15;
       context.drawImage(pictures.of(key, colors[of(i)]), x - wide / 2, y - high / 2, wide, high);
     };
-    if (selection) this.#eachShown(frame, (i, x, y) => selection.has(keyOf(i)) && put(i, x, y));
-    this.#eachShown(frame, put);
+    if (selection) this.eachShown(frame, (i, x, y) => selection.has(keyOf(i)) && put(i, x, y));
+    this.eachShown(frame, put);
     context.globalAlpha = 1;
   }
 
@@ -392,14 +296,14 @@ export class Landscape {
   #drawOver(context) {
     const { theme, chosen, focus, placeOf } = this.shared;
     const { frame } = this;
-    this.lasso?.draw(context, theme);
+    const { lasso, drag, hovered: i } = this.gestures;
+    lasso?.draw(context, theme);
     this.tip.hidden = true;
-    if (!this.posteriors || this.lasso) return;
+    if (!this.posteriors || lasso) return;
     if (chosen.at) drawProbe(context, frame, chosen.at, theme);
     const focused = focus === null ? undefined : placeOf(focus);
     if (focused !== undefined) drawRing(context, this.#pixel(frame, focused), 9, 3, theme);
-    const i = this.hovered;
-    if (i === null || this.drag) return;
+    if (i === null || drag) return;
     const at = this.#pixel(frame, i);
     drawRing(context, at, 5.5, 1.75, theme);
     const name = this.shared.nameOf(i);

@@ -65,11 +65,16 @@ export function drawCircles(context, { x, y }, theme) {
     context.stroke();
   }
   context.setLineDash([]);
+  nameCircles(context, { x, y }, theme);
+}
+
+/** "1σ" and "2σ", each on its circle. */
+export function nameCircles(context, { x, y }, theme) {
   context.font = theme.face(11, 600);
   context.textAlign = "center";
   context.textBaseline = "middle";
   for (const sigma of [1, 2]) {
-    haloed(context, `${sigma}σ`, x0, y0 - sigma * unit, theme.muted, theme.background);
+    haloed(context, `${sigma}σ`, x.at(0), y.at(0) - sigma * (x.at(1) - x.at(0)), theme.muted, theme.background);
   }
 }
 

@@ -6,11 +6,11 @@ import { Legend, toggle } from "./legend.js";
 import { drawMarks, markAt, marksOf } from "./marks.js";
 import { at, drawCursor, drawHead, drawNow, drawPlot, layOut } from "./plots.js";
 import { Surface } from "./surface.js";
+import { oneOf } from "./words.js";
 
 const ZOOM = 1.2; // by a notch of the wheel or a press of a key
 const NARROWEST = 4; // steps that zooming leaves in view
 const WIDEST = 10; // steps in view before there are any
-const NOTHING = { total: { label: "loss", unit: "nats per image" } };
 
 export class Curves {
   /**
@@ -33,6 +33,7 @@ export class Curves {
     this.history = null;
     this.marks = [];
     this.quantities = [];
+    this.item = oneOf(null);
     this.plots = [];
     this.cursor = null; // the step pointed at
     this.now = null; // the step that the other panels show, where it is not the newest
@@ -49,6 +50,7 @@ export class Curves {
     this.history = history;
     this.marks = marksOf(events, about);
     const named = Object.entries(about?.quantities ?? {});
+    this.item = oneOf(about);
     this.quantities = named.map(([name, said], index) => ({ name, index, ...said }));
     this.legend.set([
       ...this.quantities.map(({ name, label }) => ({ name, label, kind: "quantity" })),
@@ -247,7 +249,7 @@ export class Curves {
     const known = this.quantities.length;
     const shown = known
       ? this.quantities.filter(({ name }) => this.#shows(name))
-      : Object.entries(NOTHING).map(([name, said]) => ({ name, index: 0, ...said }));
+      : [{ name: "total", index: 0, label: "loss", unit: `nats per ${this.item}` }]; // none yet
     this.plots = layOut(width, height, shown, {
       history: this.history,
       splits: SPLITS.filter((split) => this.#shows(split)),

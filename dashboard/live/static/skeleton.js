@@ -99,9 +99,9 @@ export const SKELETON = `
        ${KEY}<p class="hint" hidden></p><div class="tip" aria-hidden="true" hidden></div>`,
       '<div class="legend" role="group" aria-label="Codes shown"></div>',
     )}
-    ${section("pairs", `Unseen ${MANY}, and what comes back`, DRAWS + STAMP,
+    ${section("pairs", `Unseen ${MANY}<span class="more">, and what comes back</span>`, DRAWS + STAMP,
       canvas("Reconstructions") + before("Encoded and decoded again: what is lost?"))}
-    ${section("samples", `New ${MANY}, drawn from the prior`, DRAWS + STAMP,
+    ${section("samples", `New ${MANY}<span class="more">, drawn</span> from the prior`, DRAWS + STAMP,
       canvas("Samples") + before("Decoded from random z: do they look real?"))}
   </div>
   <div class="time"></div>

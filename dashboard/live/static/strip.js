@@ -41,14 +41,15 @@ export class Strip {
    */
   show(state, { step, steps, epoch, epochs, rate, seconds, error, preparing, drawing }, { warning, waits } = {}) {
     const prepares = state === "running" ? preparing : null;
-    const word = prepares ? "Preparing" : (STATES[state] ?? state);
+    const barred = state === "none" && this.elsewhere;
+    const word = barred ? "No runs yet" : prepares ? "Preparing" : (STATES[state] ?? state);
     const begun = steps != null && !prepares;
     const running = begun && state === "running";
     const warned = warning && `▲ ${warning}`;
     const busy = prepares ?? drawing;
     const queued = waits && `${capitalised(waits)}.`;
     const said = { failed: error, queued, running: busy ? progress(busy) : warned, finished: warned, ...SAYINGS };
-    const saying = said[state] ?? "";
+    const saying = barred || (said[state] ?? "");
     const left = ((steps - step) * seconds) / step;
     this.state.dataset.state = this.bar.dataset.state = state;
     write(this.word, word);

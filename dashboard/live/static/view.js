@@ -92,17 +92,22 @@ export class View {
 
   /**
    * Called for new data from Python and for a new theme. `report(name, value)` tells the page what
-   * it has to run again for: another "state", or the step after which knobs were "turned".
+   * it has to run again for: another "state", or the step after which knobs were "turned". Where
+   * there is no run, `noun` and `kind` are of what the next one is to train on; who may not begin
+   * one is told `elsewhere`, where that is done.
    */
   update(data, report) {
-    const { run } = data;
+    const { run, noun, kind } = data;
+    const others = run === null && noun !== this.items?.noun;
+    this.items = noun ? { noun, kind } : null;
+    this.strip.elsewhere = data.elsewhere;
     this.fitting.height = data.height;
     this.report = report;
     this.palette = data.palette;
     this.known = data.state;
     this.reported = null;
     this.theme.read();
-    if (!this.settings.key || run !== this.run) this.#open(data.api, run);
+    if (!this.settings.key || run !== this.run || others) this.#open(data.api, run);
     else if (data.state !== this.state) this.feed.wake();
     this.plane.introduce(this.about, this.palette);
     this.#refresh();
@@ -155,7 +160,7 @@ export class View {
     this.arriving = false;
     this.run = run;
     this.state = this.reported = null;
-    if (run === null) this.about = null; // else most of it is likely to stay: nothing jumps
+    if (run === null) this.about = this.items; // else most of it is likely to stay: nothing jumps
     nameItems(this.root, this.about);
     this.settings.open(run);
     this.history.clear();

@@ -24,7 +24,7 @@ export class Blocks {
 
   /** What the sheet shows; null where images cannot be had. `told` hears of the share that is there. */
   async make(told) {
-    const make = { manifold: () => this.#manifolds(), dimensions: () => this.#rows(told), between: () => this.#ways() };
+    const make = { manifold: () => this.#manifolds(told), dimensions: () => this.#rows(told), between: () => this.#ways(told) };
     try {
       return await make[this.view.mode]();
     } catch (error) {
@@ -33,16 +33,21 @@ export class Blocks {
     }
   }
 
-  async #manifolds() {
-    const values = this.view.quantiles[this.view.ready.length > 1 ? 0 : 1];
-    return Promise.all(this.view.ready.map((subject) => this.#manifold(subject, values)));
+  async #manifolds(told) {
+    const { ready, quantiles } = this.view;
+    const values = quantiles[ready.length > 1 ? 0 : 1];
+    const shares = ready.map(() => 0);
+    return Promise.all(ready.map((subject, i) => this.#manifold(subject, values, (share) => {
+      shares[i] = share;
+      told(shares.reduce((sum, each) => sum + each) / ready.length);
+    })));
   }
 
-  async #manifold(subject, values) {
+  async #manifold(subject, values, told) {
     const axes = this.axesOf(subject);
     const grid = manifold(subject.codeOf(this.view.base), axes, values);
     if (subject.plane) return this.#net(subject, grid, axes);
-    const images = await decoded(subject, grid.flat());
+    const images = await decoded(subject, grid.flat(), told);
     const names = axes.map(unitName);
     const rows = grid.map((codes, r) => ({
       subject,
@@ -111,13 +116,14 @@ export class Blocks {
     return `${rest === 1 ? "1 more dimension" : `${rest} more dimensions`}, at most ${number(codes.kl[order[shown]], 2)} nats each`;
   }
 
-  async #ways() {
+  async #ways(told) {
     const { way: shares } = this.extent;
     const several = this.view.ready.length > 1;
     const rows = [];
     for (const subject of this.view.ready) {
       const [a, b] = [subject.codeOf(this.view.base), subject.codeOf({ image: this.view.to })];
       for (const [name, way] of [["straight", straight], ["spherical", spherical]]) {
+        told(rows.length / (2 * this.view.ready.length));
         const codes = shares.map((t) => way(a, b, t));
         const images = await decoded(subject, codes);
         const ends = [this.view.base.z ? null : this.view.base.image, this.view.to].map((image) =>
@@ -155,8 +161,8 @@ export class Blocks {
 /** Images that neither the browser nor the server can decode now. */
 class Undecoded extends Error {}
 
-async function decoded(subject, codes) {
-  const images = await subject.paint(codes);
+async function decoded(subject, codes, told) {
+  const images = await subject.paint(codes, told);
   if (!images) throw new Undecoded();
   return images;
 }

@@ -6,7 +6,7 @@ import { open } from "../live/snapshot.js";
 import { tiles } from "../live/tiles.js";
 import { ranked } from "./paths.js";
 
-const BATCH = 128; // codes that the server is asked for at once
+const BATCH = 64; // codes that the server is asked for at once
 const KEPT = 64; // steps whose codes are kept, of all runs
 
 const kept = new Map(); // promises, by address
@@ -112,22 +112,26 @@ export class Subject {
     return this.decoder.exact && this.decoder.span !== null && this.decoder.values > 1;
   }
 
-  /** The images of codes, { shape: [n, h, w(, c)], data }; null where they cannot be had now. */
-  async paint(codes) {
+  /**
+   * The images of codes, { shape: [n, h, w(, c)], data }; null where they cannot be had now. `told`
+   * hears of the share that is there.
+   */
+  async paint(codes, told = () => {}) {
     const { decoder } = this;
-    if (!codes.every((z) => decoder.covers(z))) return this.#askFor(codes);
+    if (!codes.every((z) => decoder.covers(z))) return this.#askFor(codes, told);
     const data = new Uint8Array(codes.length * decoder.size);
     codes.forEach((z, i) => decoder.draw(z, data, i * decoder.size));
     return { shape: [codes.length, ...decoder.shape], data };
   }
 
-  async #askFor(codes) {
+  async #askFor(codes, told) {
     const parts = [];
     for (let from = 0; from < codes.length; from += BATCH) {
       const batch = codes.slice(from, from + BATCH);
       const flat = new Float32Array(batch.length * this.dimensions);
       batch.forEach((z, i) => flat.set(z, i * this.dimensions));
       parts.push(await decodeRemotely(this.api, this.run.id, this.decoder, flat));
+      told((from + batch.length) / codes.length);
     }
     return parts.every(Boolean) ? together(parts) : null;
   }

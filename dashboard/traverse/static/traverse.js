@@ -47,7 +47,7 @@ export class Traverse {
     this.sheet = new Sheet(this.find(".stage"), this.theme, (row, i) => this.#take(row, i));
     this.picker = new Picker(this.find(".picker"), this.theme, (image) => this.#choose(image));
     this.sliders = new Sliders(this.find(".sliders"), (dimension, value) => this.#slide(dimension, value));
-    this.time = new Scrubber(this.find(".time"), (step, ms) => this.#go(step, ms));
+    this.time = new Scrubber(this.find(".time"), (step, ms) => this.#seek(step, ms));
     this.address = new Address(CHOICES, (chosen) => this.#return(chosen));
     this.blocks = new Blocks(this);
     this.saves = new Saves(this.find(".saves"), this);
@@ -142,9 +142,14 @@ export class Traverse {
     else this.time.seek(step);
   }
 
-  /** Show all runs as they were at a step. */
-  async #go(step, ms = 0) {
+  /** The viewer, or a film of so many `ms` a step, goes to a step. */
+  #seek(step, ms) {
     this.#tell(ms > 0);
+    return this.#go(step);
+  }
+
+  /** Show all runs as they were at a step. */
+  async #go(step) {
     const known = await Promise.all(this.subjects.map((subject) => subject.go(step)));
     if (!this.ready.length) {
       this.#hintAt("Nothing to decode yet: a run leaves its decoder soon after it starts.");
@@ -218,7 +223,7 @@ export class Traverse {
     const begun = performance.now();
     const told = (share) => {
       const late = performance.now() - begun >= PATIENCE;
-      if (late && asked === this.asked) this.#hintAt(`Drawing the images: ${Math.round(100 * share)} %`);
+      if (late && asked === this.asked) this.#hintAt(`Drawing the images${share ? `: ${Math.round(100 * share)} %` : " …"}`);
     };
     const waiting = setTimeout(() => told(0), PATIENCE + 1);
     const blocks = await this.blocks.make(told);
