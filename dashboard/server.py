@@ -16,7 +16,7 @@ from dashboard.decoding import SERVICE
 from infovae_core import runs, worker
 
 EVERY = 10.0  # seconds
-FIRST = 2.0  # seconds, in which a page loads: beside it, loading torch slows both
+FIRST = 4.0  # seconds, in which a page loads: beside it, loading torch slows both
 INTERNET = (socket.AF_INET, socket.AF_INET6)
 
 logger = logging.getLogger(__name__)
