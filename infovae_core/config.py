@@ -306,6 +306,14 @@ class TrainingConfig(Record):
         "goes on without.",
         json_schema_extra={"folded": True},
     )
+    precision: Literal["float32", "tf32", "bfloat16"] = Field(
+        "float32",
+        title="Precision",
+        description="What a GPU may round to while it trains: tf32 matrix products and "
+        "convolutions, bfloat16 all that networks compute; nobody needs either on a CPU, where "
+        "tf32 changes nothing and bfloat16 is slower. What is measured stays in float32.",
+        json_schema_extra={"folded": True},
+    )
 
 
 RATES = ("learning_rate", "critic_learning_rate")

@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from infovae_core import products
-from infovae_core.config import Knobs
+from infovae_core.config import Knobs, TrainingConfig
 from infovae_core.model import VAE
 from infovae_core.objectives import Objective
+from infovae_core.precision import computing
 from infovae_core.tape import Tape
 
 SETTLED = 200  # steps without a turn after which one is recorded,
@@ -78,7 +79,7 @@ class Stepper:
 
     Args:
         end: the run's last step.
-        compile: see `TrainingConfig.compile`.
+        settings: of which `compile` and `precision` are asked.
         busy: entered with what takes so long that viewers should hear of it.
     """
 
@@ -86,10 +87,10 @@ class Stepper:
         self,
         state: State,
         end: int,
-        compile: str,
+        settings: TrainingConfig,
         busy: Callable[[str], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        self.state, self.end, self.compile, self.busy = state, end, compile, busy
+        self.state, self.end, self.settings, self.busy = state, end, settings, busy
         self.event: dict[str, Any] | None = None
         self._begin()
 
@@ -102,10 +103,15 @@ class Stepper:
         if self.end - self.record_at < RECORDED_FROM:
             self.record_at = NEVER
         left = self.end - self.compile_at
-        if self.compile == "off" or (self.compile == "auto" and not pays(state, left)):
+        asked = self.settings.compile
+        if asked == "off" or (asked == "auto" and not pays(state, left)):
             self.compile_at = NEVER
 
     def __call__(self, x: Tensor) -> dict[str, Tensor]:
+        with computing(self.settings.precision, x.device):
+            return self._take(x)
+
+    def _take(self, x: Tensor) -> dict[str, Tensor]:
         state, noise = self.state, draw_noise(self.state, x)
         if self._turned():
             self._begin()

@@ -14,7 +14,7 @@ CORE = (
     *("files", "measures", "runs"),
 )
 ORDER = [  # each imports only from those before it
-    ("aggregate", "decoders", "pace", "products"),
+    ("aggregate", "decoders", "pace", "precision", "products"),
     ("divergences", "distributions", "bounds", "randomness", "runs", "sights", "tape"),
     ("catalogue", "likelihoods", "pixelcnn"),
     ("store",),
