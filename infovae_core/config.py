@@ -302,8 +302,9 @@ class TrainingConfig(Record):
         title="Compile",
         description="Have the steps compiled once 2,000 have been taken without a turn of a knob: "
         "up to a minute, a few seconds the next time, and then faster for small networks. auto "
-        "does so where enough steps are ahead to earn it back; where compiling fails, training "
-        "goes on without.",
+        "does so where enough steps are ahead to earn it back, and on a CPU only; on a CUDA GPU "
+        "“on” captures the steps as a CUDA graph instead, which was written without a GPU at hand "
+        "and is not measured. Where either fails, training goes on without.",
         json_schema_extra={"folded": True},
     )
     precision: Literal["float32", "tf32", "bfloat16"] = Field(
@@ -311,7 +312,7 @@ class TrainingConfig(Record):
         title="Precision",
         description="What a GPU may round to while it trains: tf32 matrix products and "
         "convolutions, bfloat16 all that networks compute; nobody needs either on a CPU, where "
-        "tf32 changes nothing and bfloat16 is slower. What is measured stays in float32.",
+        "tf32 changes nothing and bfloat16 is slower. What is measured stays in float32. Not tried on a GPU yet.",
         json_schema_extra={"folded": True},
     )
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from infovae_core import products
+from infovae_core.capture import Captured
 from infovae_core.config import Knobs, TrainingConfig
 from infovae_core.model import VAE
 from infovae_core.objectives import Objective
@@ -24,6 +25,10 @@ RECORDED_FROM = 500  # where as many are ahead: see benchmarks.recording
 RESTED = 2000  # steps without a turn after which the tape may be compiled
 COMPILED_FROM = 50_000  # steps ahead, from which "auto" compiles them
 NEVER = sys.maxsize
+BUSY = {
+    "compiled": "Compiling the steps, up to a minute",
+    "captured": "Capturing the steps as a CUDA graph",
+}
 
 
 @dataclass
@@ -76,6 +81,7 @@ class Stepper:
     Knobs are on the tape as they were: once they are turned, that begins anew. Which steps are
     taken from a compiled tape is decided by step, turns and plan alone: a run that is resumed
     compiles the same. Compiling waits for `RESTED` steps, so that a hand at the knobs does not.
+    On a GPU a tape is not compiled but captured as a CUDA graph.
 
     Args:
         end: the run's last step.
@@ -137,8 +143,9 @@ class Stepper:
 
     def _compile(self, x: Tensor, noise: Tensor) -> None:
         began, tape = time.monotonic(), self.step
-        with self.busy("Compiling the steps, up to a minute; a stop or a pause comes after it"):
-            self._change("compiled", lambda: tape.compiled(changing(self.state), x, noise))
+        what, make = ("captured", Captured) if on_gpu(x) else ("compiled", Tape.compiled)
+        with self.busy(f"{BUSY[what]}; a stop or a pause comes after it"):
+            self._change(what, lambda: make(tape, changing(self.state), x, noise))
         if self.step is not tape:
             self.event = {"kind": "compiled", "seconds": round(time.monotonic() - began, 1)}
 
@@ -161,6 +168,11 @@ def pays(state: State, steps: int) -> bool:
     """Whether the compiler's time comes back: not on a GPU unasked, nor with convolutions."""
     convolves = any(isinstance(m, nn.modules.conv._ConvNd) for m in state.model.modules())
     return steps >= COMPILED_FROM and not convolves and state.generator.device.type == "cpu"
+
+
+def on_gpu(x: Tensor) -> bool:
+    """Whether steps on x are captured where they would be compiled elsewhere."""
+    return x.device.type == "cuda"
 
 
 def rates(state: State) -> list[float]:

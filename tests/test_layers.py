@@ -18,7 +18,7 @@ ORDER = [  # each imports only from those before it
     ("divergences", "distributions", "bounds", "randomness", "runs", "sights", "tape"),
     ("catalogue", "likelihoods", "pixelcnn"),
     ("store",),
-    ("model", "metrics", "intervals", "probes", "files", "sprites", "toys"),
+    ("model", "metrics", "intervals", "probes", "capture", "files", "sprites", "toys"),
     ("estimators", "evidence", "results", "terms"),
     ("critics", "objectives"),
     ("config", "downloads", "errors", "family"),
