@@ -81,7 +81,7 @@ class Stepper:
     Knobs are on the tape as they were: once they are turned, that begins anew. Which steps are
     taken from a compiled tape is decided by step, turns and plan alone: a run that is resumed
     compiles the same. Compiling waits for `RESTED` steps, so that a hand at the knobs does not.
-    On a GPU a tape is not compiled but captured as a CUDA graph.
+    On a CUDA GPU a tape is not compiled but captured as one graph.
 
     Args:
         end: the run's last step.
