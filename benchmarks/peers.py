@@ -25,7 +25,7 @@ def bare(config: RunConfig, data: Dataset) -> Steps:
     model, x, batch = state.model, data.train.x, config.training.batch_size
     [critic] = state.critics.values() or [None]
     while True:
-        order = torch.randperm(len(x))
+        order = torch.randperm(len(x), device=x.device)
         for rows in order[: len(x) // batch * batch].view(-1, batch):
             images = x.index_select(0, rows)
             mean, log_var = model.encoder(images).chunk(2, -1)
@@ -44,12 +44,12 @@ def bare(config: RunConfig, data: Dataset) -> Steps:
 
 def products_alone(config: RunConfig, data: Dataset) -> Steps:
     """The matrix products of a step of an MLP, and nothing else: what no way can do without."""
-    model = training.init(config, data).model
-    multiply = products.product if products.pay() else torch.mm
+    model, device = training.init(config, data).model, data.train.x.device
+    multiply = products.product if device.type == "cpu" and products.pay() else torch.mm
     each = []
     for layer in (m for m in model.modules() if isinstance(m, nn.Linear)):
         w = layer.weight.detach()
-        x, g = (torch.randn(config.training.batch_size, n) for n in w.T.shape)
+        x, g = (torch.randn(config.training.batch_size, n, device=device) for n in w.T.shape)
         each += [(x, w.T), (g.T, x)] + ([(g, w)] if each else [])  # images need no gradient
     while True:
         for a, b in each:
@@ -83,15 +83,16 @@ def against(objective, critic, x, z) -> torch.Tensor:
 
 def loader(config: RunConfig, data: Dataset) -> Steps:
     """A DataLoader, plain Adam, and the loss read at every step."""
-    model = training.init(config, data).model
+    model, device = training.init(config, data).model, data.train.x.device
     optimizer = torch.optim.Adam(model.parameters(), config.training.learning_rate)
-    images = torch.utils.data.TensorDataset(data.train.x)
+    images = torch.utils.data.TensorDataset(data.train.x.cpu())
     batches = torch.utils.data.DataLoader(
         images, config.training.batch_size, shuffle=True, drop_last=True
     )
     while True:
         total = 0.0
         for (x,) in batches:
+            x = x.to(device)
             mean, log_var = model.encoder(x).chunk(2, -1)
             z = mean + (0.5 * log_var).exp() * torch.randn_like(mean)
             p = model.decoder(z).sigmoid()
@@ -148,9 +149,10 @@ def pythae(config: RunConfig, data: Dataset) -> Steps:
             per_device_train_batch_size=config.training.batch_size,
             learning_rate=config.training.learning_rate,
             optimizer_cls="Adam",
-            no_cuda=True,
+            no_cuda=data.train.x.device.type == "cpu",
         )
-        trainer = BaseTrainer(model, BaseDataset(data.train.x, data.train.y), training_config=how)
+        images = BaseDataset(data.train.x.cpu(), data.train.y.cpu())
+        trainer = BaseTrainer(model, images, training_config=how)
         trainer.prepare_training()
         epoch = 0
         while True:

@@ -2,6 +2,7 @@
 
     python -m benchmarks.training --models tiny mlp cnn --ways bare train
     python -m benchmarks.training --models tiny mlp --ways bare train compiled loader pythae
+    python -m benchmarks.training --device cuda --models mlp cnn --ways bare train compiled tf32
 
 Every way trains the same network on the same images in this one process. They take turns, whole
 epochs for about `--seconds` each, so that a busy neighbour slows all of them, and what is printed
@@ -13,12 +14,14 @@ bare      what is left when all but the arithmetic is taken away: index-selected
           written out, fused Adam
 train     `training.train` with rows, evaluations, snapshots, checkpoints and heartbeats into a run
           directory
-compiled  the same with `training.compile` on
+compiled  the same with `training.compile` on; on a CUDA GPU, captured as a CUDA graph
+tf32      compiled, with `training.precision` tf32
+bfloat16  compiled, with `training.precision` bfloat16
 loader    a DataLoader, plain Adam, and the loss read at every step
 pythae    its trainer; `pip install -r benchmarks/requirements.txt`
 
 `--threads` left out, tiny networks take one; of others ours as many as a worker takes, and peers
-all that torch would. Prints a Markdown table.
+all that torch would. What is timed on a GPU ends when the GPU is done. Prints a Markdown table.
 """
 
 import argparse
@@ -42,6 +45,7 @@ from benchmarks.machine import machine
 from infovae_core import data, runs, stepper, training, worker
 from infovae_core.config import RunConfig
 from infovae_core.data import Dataset, Split
+from infovae_core.precision import allow_tf32
 from infovae_core.pulse import Pulse
 from infovae_core.recorder import Recorder
 
@@ -57,42 +61,46 @@ class Case(NamedTuple):
     theirs: int | None = None  # where peers take others
 
 
-def case(model: str, objective: dict, batch: int | None) -> Case:
+def case(model: str, objective: dict, batch: int | None, device: str = "cpu") -> Case:
     """One of the networks that peers are measured with."""
     settings = {
         "tiny": {"model": {"widths": (128, 64), "latent_dim": 10}, "training": {"batch_size": 64}},
         "mlp": {"model": {"widths": (512, 256), "latent_dim": 20}},
         "cnn": {"model": {"network": "cnn_infomax", "latent_dim": 20}},
     }[model]
-    settings.setdefault("training", {"batch_size": 128})["epochs"] = 1000
+    settings.setdefault("training", {"batch_size": 128}).update(epochs=1000, device=device)
     if batch is not None:
         settings["training"]["batch_size"] = batch
     config = RunConfig.model_validate(settings | {"objective": objective})
     if model == "tiny":
-        return Case(config, data.load(config.data), 1)
+        return Case(config, data.load(config.data, device), 1)
     images = {"mlp": (20_000, 2_000), "cnn": (5_000, 500)}[model]
-    return Case(config, grey_images(*images), worker.threads(), torch.get_num_threads())
+    made = grey_images(*images, device=device)
+    return Case(config, made, worker.threads(), torch.get_num_threads())
 
 
-def grey_images(train: int, test: int, shape: tuple[int, ...] = (28, 28)) -> Dataset:
+def grey_images(
+    train: int, test: int, shape: tuple[int, ...] = (28, 28), device: str = "cpu"
+) -> Dataset:
     """Images of smooth noise: as large as MNIST's, and with grey values as there."""
     generator = torch.Generator().manual_seed(0)
     coarse = torch.rand(train + test, 1, 7, 7, generator=generator)
     x = F.interpolate(coarse, shape[-2:], mode="bilinear").sub(0.4).mul(3).clamp(0, 1).squeeze(1)
-    y = torch.arange(train + test) % 10
+    x, y = x.to(device), torch.arange(train + test, device=device) % 10
     parts = Split(x[:train], y[:train]), Split(x[train:], y[train:])
     return Dataset("noise", *parts, tuple(map(str, range(10))))
 
 
-def recorded(case: Case, root: Path, compile: str) -> Steps:
+def recorded(case: Case, root: Path, compile: str, precision: str = "float32") -> Steps:
     """What a worker does with a run, and with the next when it is over."""
-    kept = case.config.training.model_copy(update={"compile": compile})
+    how = {"compile": compile, "precision": precision}
+    kept = case.config.training.model_copy(update=how)
     config = case.config.model_copy(update={"training": kept})
     while True:
         run = runs.create(root, config.model_dump(mode="json"))
         state = training.init(config, case.images)
         with Pulse(run) as pulse:
-            pulse.start(0, training.plan(config, case.images), "cpu")
+            pulse.start(0, training.plan(config, case.images), config.training.device)
             recorder = Recorder(run, config, case.images, pulse)
             with worker.obeying(run) as asked:
                 for report in training.train(config, case.images, state, recorder.turns):
@@ -106,10 +114,13 @@ WAYS: dict[str, Callable[[Case, Path], Steps]] = {
     "bare": lambda case, root: peers.bare(case.config, case.images),
     "train": lambda case, root: recorded(case, root, "off"),
     "compiled": lambda case, root: recorded(case, root, "on"),
+    "tf32": lambda case, root: recorded(case, root, "on", "tf32"),
+    "bfloat16": lambda case, root: recorded(case, root, "on", "bfloat16"),
     "loader": lambda case, root: peers.loader(case.config, case.images),
     "pythae": lambda case, root: peers.pythae(case.config, case.images),
 }
 PEERS = "loader", "pythae"
+COMPILED = "compiled", "tf32", "bfloat16"
 
 
 def take_turns(
@@ -119,7 +130,7 @@ def take_turns(
     threads = {way: (way in PEERS and case.theirs) or case.threads for way in ways}
     steps = {way: WAYS[way](case, root) for way in ways}
     epoch = training.plan(case.config, case.images).steps_per_epoch
-    begun = {way: stepper.RESTED if way == "compiled" else stepper.SETTLED for way in ways}
+    begun = {way: stepper.RESTED if way in COMPILED else stepper.SETTLED for way in ways}
     counts = {}
     for way, step in steps.items():
         torch.set_num_threads(threads[way])
@@ -136,10 +147,18 @@ def take_turns(
 
 def timed(steps: Steps, count: int) -> float:
     """Seconds a step, over so many."""
+    wait_for_gpu()
     begun = time.perf_counter()
     for _ in itertools.islice(steps, count):
         pass
+    wait_for_gpu()
     return (time.perf_counter() - begun) / count
+
+
+def wait_for_gpu() -> None:
+    """Until it has done what it was given."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
 
 
 def warm(steps: Steps, begun: int, epoch: int, seconds: float) -> int:
@@ -164,16 +183,23 @@ def main() -> None:
     parser.add_argument("--objectives", nargs="+", default=["VAE"], choices=OBJECTIVES)
     parser.add_argument("--batch", type=int, nargs="+", default=[None])
     parser.add_argument("--ways", nargs="+", default=["bare", "train"])
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--threads", type=int)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=0.5)
     args = parser.parse_args()
+    try:
+        training.resolve_device(args.device)
+    except ValueError as error:
+        parser.error(str(error))
     torch.set_flush_denormal(True)
-    print(f"{machine()}\n")
+    allow_tf32(False, False)
+    gpu = f", {torch.cuda.get_device_name()}" if args.device == "cuda" else ""
+    print(f"{machine()}{gpu}\n")
     print("| model | objective | batch | way | ms a step | × bare | from | to | throughput × |")
     print("|---|---|---|---|---|---|---|---|---|")
     for model, name, batch in itertools.product(args.models, args.objectives, args.batch):
-        chosen = case(model, OBJECTIVES[name], batch)
+        chosen = case(model, OBJECTIVES[name], batch, args.device)
         if args.threads:
             chosen = chosen._replace(threads=args.threads, theirs=None)
         with tempfile.TemporaryDirectory() as root:

@@ -14,6 +14,7 @@ from torch import Tensor
 from infovae_core import checkpoints, training
 from infovae_core.config import Knobs, RunConfig
 from infovae_core.data import Dataset
+from infovae_core.precision import computing
 from infovae_core.stepper import State, draw_noise
 from infovae_core.tape import as_now, put_back
 
@@ -45,7 +46,8 @@ def find(
     before = _now(state)
     for _ in training.train(config, data, state, turns):
         if not _finite([*state.model.parameters(), *critics]):
-            return _of_step(config, data, state, *before)
+            with computing(config.training.precision, state.generator.device):
+                return _of_step(config, data, state, *before)
         if state.step >= last or ended():
             return None
         before = _now(state)

@@ -303,8 +303,18 @@ class TrainingConfig(Record):
         title="Compile",
         description="Have the steps compiled once 2,000 have been taken without a turn of a knob: "
         "up to a minute, a few seconds the next time, and then faster for small networks. auto "
-        "does so where enough steps are ahead to earn it back; where compiling fails, training "
-        "goes on without.",
+        "does so on a CPU, where enough steps are ahead to earn it back. With on a CUDA GPU "
+        "captures them as a CUDA graph instead, which has not been tried on one yet. Where it "
+        "fails, training goes on without.",
+        json_schema_extra={"folded": True},
+    )
+    precision: Literal["float32", "tf32", "bfloat16"] = Field(
+        "float32",
+        title="Precision",
+        description="What steps may round to: tf32 matrix products and convolutions on a CUDA "
+        "GPU, and nothing on a CPU; bfloat16 all that networks compute, which pays on a CPU only "
+        "where that has bfloat16 of its own. Neither has been tried on a GPU yet. What is measured "
+        "stays in float32.",
         json_schema_extra={"folded": True},
     )
 

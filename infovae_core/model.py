@@ -11,6 +11,7 @@ from torch.distributions import Distribution
 
 from infovae_core.distributions import DiagonalNormal
 from infovae_core.likelihoods import Likelihood
+from infovae_core.precision import passed
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,11 @@ class VAE(nn.Module):
 
     def posterior(self, x: Float[Tensor, "b *data"]) -> DiagonalNormal:
         """q(z|x), batch shape [b], event shape [d]."""
-        return DiagonalNormal(*self.encoder(x).chunk(2, dim=-1))
+        return DiagonalNormal(*passed(self.encoder, x).chunk(2, dim=-1))
 
     def decode(self, z: Float[Tensor, "b d"]) -> Distribution:
         """p(x|z), batch shape [b], event shape *data."""
-        output = self.decoder(z)
+        output = passed(self.decoder, z)
         return output if isinstance(output, Distribution) else self.likelihood(output)
 
     def draw_noise(

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.distributions import Bernoulli
 
 from infovae_core.distributions import Sequential
+from infovae_core.precision import passed
 
 FIRST, LATER = 3, 2  # pixels that a layer reaches to each side: convolutions of 7 × 7 and of 5 × 5
 
@@ -95,7 +96,7 @@ class Pixels(Sequential):
         super().__init__(z.shape[:1], torch.Size(decoder.shape), validate_args=False)
 
     def log_prob(self, value: Float[Tensor, "b h w"]) -> Float[Tensor, " b"]:
-        logits = self.decoder.logits(value, self.z)
+        logits = passed(self.decoder.logits, value, self.z)
         return Bernoulli(logits=logits, validate_args=False).log_prob(value).sum((1, 2))
 
     @torch.no_grad()

@@ -13,9 +13,11 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from infovae_core import products
-from infovae_core.config import Knobs
+from infovae_core.capture import Captured
+from infovae_core.config import Knobs, TrainingConfig
 from infovae_core.model import VAE
 from infovae_core.objectives import Objective
+from infovae_core.precision import computing
 from infovae_core.tape import Tape
 
 SETTLED = 200  # steps without a turn after which one is recorded,
@@ -23,6 +25,10 @@ RECORDED_FROM = 500  # where as many are ahead: see benchmarks.recording
 RESTED = 2000  # steps without a turn after which the tape may be compiled
 COMPILED_FROM = 50_000  # steps ahead, from which "auto" compiles them
 NEVER = sys.maxsize
+BUSY = {
+    "compiled": "Compiling the steps, up to a minute",
+    "captured": "Capturing the steps as a CUDA graph",
+}
 
 
 @dataclass
@@ -75,10 +81,11 @@ class Stepper:
     Knobs are on the tape as they were: once they are turned, that begins anew. Which steps are
     taken from a compiled tape is decided by step, turns and plan alone: a run that is resumed
     compiles the same. Compiling waits for `RESTED` steps, so that a hand at the knobs does not.
+    On a CUDA GPU a tape is not compiled but captured as one graph.
 
     Args:
         end: the run's last step.
-        compile: see `TrainingConfig.compile`.
+        settings: of which `compile` and `precision` are asked.
         busy: entered with what takes so long that viewers should hear of it.
     """
 
@@ -86,10 +93,10 @@ class Stepper:
         self,
         state: State,
         end: int,
-        compile: str,
+        settings: TrainingConfig,
         busy: Callable[[str], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        self.state, self.end, self.compile, self.busy = state, end, compile, busy
+        self.state, self.end, self.settings, self.busy = state, end, settings, busy
         self.event: dict[str, Any] | None = None
         self._begin()
 
@@ -102,10 +109,15 @@ class Stepper:
         if self.end - self.record_at < RECORDED_FROM:
             self.record_at = NEVER
         left = self.end - self.compile_at
-        if self.compile == "off" or (self.compile == "auto" and not pays(state, left)):
+        asked = self.settings.compile
+        if asked == "off" or (asked == "auto" and not pays(state, left)):
             self.compile_at = NEVER
 
     def __call__(self, x: Tensor) -> dict[str, Tensor]:
+        with computing(self.settings.precision, x.device):
+            return self._take(x)
+
+    def _take(self, x: Tensor) -> dict[str, Tensor]:
         state, noise = self.state, draw_noise(self.state, x)
         if self._turned():
             self._begin()
@@ -131,8 +143,9 @@ class Stepper:
 
     def _compile(self, x: Tensor, noise: Tensor) -> None:
         began, tape = time.monotonic(), self.step
-        with self.busy("Compiling the steps, up to a minute; a stop or a pause comes after it"):
-            self._change("compiled", lambda: tape.compiled(changing(self.state), x, noise))
+        what, make = ("captured", Captured) if on_gpu(x) else ("compiled", Tape.compiled)
+        with self.busy(f"{BUSY[what]}; a stop or a pause comes after it"):
+            self._change(what, lambda: make(tape, changing(self.state), x, noise))
         if self.step is not tape:
             self.event = {"kind": "compiled", "seconds": round(time.monotonic() - began, 1)}
 
@@ -155,6 +168,11 @@ def pays(state: State, steps: int) -> bool:
     """Whether the compiler's time comes back: not on a GPU unasked, nor with convolutions."""
     convolves = any(isinstance(m, nn.modules.conv._ConvNd) for m in state.model.modules())
     return steps >= COMPILED_FROM and not convolves and state.generator.device.type == "cpu"
+
+
+def on_gpu(x: Tensor) -> bool:
+    """Whether steps on x are captured where they would be compiled elsewhere."""
+    return x.device.type == "cuda"
 
 
 def rates(state: State) -> list[float]:

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from infovae_core.bounds import CAPS, FREE, guarded_exp, log_mean_exp
 from infovae_core.divergences import ksd2, mmd2, svgd_direction, witness
 from infovae_core.model import Pass, dense
+from infovae_core.precision import passed
 from infovae_core.sights import Field, Flow, Sample, Scores, Sight
 
 if TYPE_CHECKING:
@@ -120,6 +121,13 @@ class Stein(Term):
         return Flow(lambda z: svgd_direction(sample.z, bandwidth, z))
 
 
+class Critic(nn.Sequential):
+    """t(z), [b, d] → [b, 1]."""
+
+    def forward(self, z: Float[Tensor, "b d"]) -> Float[Tensor, "b 1"]:
+        return passed(super().forward, z)
+
+
 class Adversarial(Term):
     """Base class of divergences through a critic t(z) ≈ log p(z)/q(z), the logit of "prior".
 
@@ -134,7 +142,7 @@ class Adversarial(Term):
 
     def make_critic(self, x_dim: int, z_dim: int) -> nn.Module:
         """t(z), [b, d] → [b, 1]."""
-        return nn.Sequential(*dense([z_dim, *self.widths, 1], nn.LeakyReLU))
+        return Critic(*dense([z_dim, *self.widths, 1], nn.LeakyReLU))
 
     def critic_loss(self, p: Pass, critic: nn.Module) -> Float[Tensor, ""]:
         """Binary cross-entropy, the prior's draws 1 and the codes 0."""
@@ -201,6 +209,9 @@ class PairCritic(nn.Module):
         self, x: Float[Tensor, "*i x_dim"], z: Float[Tensor, "*j z_dim"]
     ) -> Float[Tensor, "*b"]:
         """t, in the shape to which the leading axes of x and z broadcast."""
+        return passed(self._score, x, z)
+
+    def _score(self, x: Tensor, z: Tensor) -> Tensor:
         first, rest = self.layers[0], self.layers[1:]
         on_x, on_z = first.weight.split((self.x_dim, first.in_features - self.x_dim), dim=1)
         return rest(F.linear(x, on_x, first.bias) + F.linear(z, on_z)).squeeze(-1)

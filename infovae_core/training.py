@@ -143,7 +143,7 @@ def train(
     if turns is None:
         turns = {turn.step: turn.knobs for turn in config.turns}
     length = plan(config, data)
-    steps = Stepper(state, length.steps, config.training.compile, busy)
+    steps = Stepper(state, length.steps, config.training, busy)
     while state.step < length.steps:
         epoch, done = divmod(state.step, length.steps_per_epoch)
         order = batches(config.training.seed, epoch, data.train, length.batch_size)

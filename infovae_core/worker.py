@@ -271,13 +271,17 @@ def load_torch() -> None:
     many as the machine has, which then wait for each other: one is left to them, unless
     OMP_NUM_THREADS says how many. What torch's compiler keeps must lie where nobody else puts
     anything; denormal numbers, which weights and moments fill with in time, cost a factor of two.
+    A GPU may round to TF32 in the steps that ask for it, and in nothing that is measured.
     """
     for name, value in dispatch.unless_set().items():
         os.environ.setdefault(name, value)
     import torch
 
+    from infovae_core.precision import allow_tf32
+
     torch.set_flush_denormal(True)
     torch.set_num_threads(threads())
+    allow_tf32(False, False)
 
 
 def threads() -> int:

@@ -14,11 +14,11 @@ CORE = (
     *("files", "measures", "runs"),
 )
 ORDER = [  # each imports only from those before it
-    ("aggregate", "choices", "decoders", "pace", "products"),
+    ("aggregate", "choices", "decoders", "pace", "precision", "products"),
     ("divergences", "distributions", "bounds", "randomness", "runs", "sights", "tape"),
     ("catalogue", "likelihoods", "pixelcnn"),
     ("store",),
-    ("model", "metrics", "intervals", "probes", "files", "sprites", "toys"),
+    ("model", "metrics", "intervals", "probes", "capture", "files", "sprites", "toys"),
     ("estimators", "evidence", "results", "terms"),
     ("critics", "objectives"),
     ("config", "downloads", "errors", "family"),
