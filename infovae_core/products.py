@@ -30,7 +30,7 @@ def like(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
 torch.library.define(
     "infovae::product",
     "(Tensor a, Tensor b, Tensor? bias) -> Tensor",
-    tags=(torch.Tag.needs_exact_strides,),
+    tags=(torch.Tag.needs_fixed_stride_order,),
 )
 torch.library.impl("infovae::product", "CPU", product)
 torch.library.register_fake("infovae::product", like)
