@@ -2,6 +2,7 @@
 
     python -m benchmarks.training --models tiny mlp cnn --ways bare train
     python -m benchmarks.training --models tiny mlp --ways bare train compiled loader pythae
+    python -m benchmarks.training --models tiny --profile compiled
     python -m benchmarks.training --device cuda --models mlp cnn --ways bare train compiled tf32
 
 Every way trains the same network on the same images in this one process. They take turns, whole
@@ -26,9 +27,11 @@ all that torch would. What is timed on a GPU ends when the GPU is done. Prints a
 """
 
 import argparse
+import cProfile
 import itertools
 import math
 import os
+import pstats
 import statistics
 import tempfile
 import time
@@ -173,6 +176,39 @@ def take_turns(
     return times
 
 
+PARTS = {  # of a step of ours: a file, and the function whose time it is
+    "matrix products": (("~", "torch.mm>"), ("~", "torch.addmm>"), ("products.py", "product")),
+    "noise": (("stepper.py", "draw_noise"),),
+    "the step": (("stepper.py", "__call__"),),
+    "rows": (("training.py", "due_rows"),),
+    "snapshots, checkpoints, checks": (("recorder.py", "report"),),
+    "batches": (("training.py", "batches"), ("~", "'index_select'")),
+}
+
+
+def profiled(case: Case, way: str, root: Path, count: int = 3000) -> dict[str, float]:
+    """What share of its time one way spends where, by Python's profiler, which slows calls."""
+    torch.set_num_threads(case.threads)
+    steps = WAYS[way](case, root)
+    epoch = training.plan(case.config, case.images).steps_per_epoch
+    warm(steps, stepper.RESTED if way in COMPILED else stepper.SETTLED, epoch, 0.1)
+    with cProfile.Profile() as profile:
+        timed(steps, count)
+    steps.close()
+    stats = pstats.Stats(profile)
+    shares = {
+        part: sum(
+            cumulative
+            for (file, _, name), (_, _, _, cumulative, _) in stats.stats.items()
+            if any(file.endswith(f) and n in name for f, n in functions)
+        )
+        / stats.total_tt
+        for part, functions in PARTS.items()
+    }
+    shares["the step"] -= shares["matrix products"] + shares["noise"]
+    return shares | {"all else": 1 - sum(shares.values())}
+
+
 def timed(steps: Steps, count: int) -> float:
     """Seconds a step, over so many."""
     wait_for_gpu()
@@ -213,6 +249,7 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", default=["bare", "train"])
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--profile", choices=OURS, help="instead: where this way's time goes")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=0.5)
     args = parser.parse_args()
@@ -224,6 +261,15 @@ def main() -> None:
     allow_tf32(False, False)
     gpu = f", {torch.cuda.get_device_name()}" if args.device == "cuda" else ""
     print(f"{machine()}{gpu}\n")
+    if args.profile:
+        print("| model | way | part | % |\n|---|---|---|---|")
+        for model, name in itertools.product(args.models, args.objectives):
+            chosen = case(model, OBJECTIVES[name], None, args.device)
+            with tempfile.TemporaryDirectory() as root:
+                shares = profiled(chosen, args.profile, Path(root))
+            for part, share in shares.items():
+                print(f"| {model} | {args.profile} | {part} | {100 * share:.0f} |")
+        return
     print("| model | objective | batch | way | ms a step | × bare | from | to | throughput × |")
     print("|---|---|---|---|---|---|---|---|---|")
     for model, name, batch in itertools.product(args.models, args.objectives, args.batch):
