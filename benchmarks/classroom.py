@@ -28,7 +28,7 @@ from pathlib import Path
 from benchmarks.browser import dashboard
 from benchmarks.live import viewers
 from benchmarks.machine import machine
-from benchmarks.sessions import Session
+from benchmarks.sessions import PATIENCE, Session
 from infovae_core import runs, worker
 from infovae_core.config import RunConfig
 
@@ -46,6 +46,7 @@ class Seen:
     begun: list[str] = field(default_factory=list)  # ids of the runs that people started, in order
     presses: list[float] = field(default_factory=list)  # seconds until Train had been answered
     pages: list[float] = field(default_factory=list)  # seconds that a page took
+    lost: int = 0  # pages that did not come within `sessions.PATIENCE`
     memory: dict[str, list[float]] = field(default_factory=lambda: {"server": [], "workers": []})
 
 
@@ -58,7 +59,14 @@ async def view(address: str, run: str, until: float, seen: Seen, chance: random.
     while time.monotonic() < until:
         await asyncio.sleep(chance.uniform(10, 40))
         begun = time.monotonic()
-        await session.run(chance.choice(("", *PAGES)))
+        try:
+            await session.run(chance.choice(("", *PAGES)))
+        except TimeoutError:  # and so would the next, which waits for this one
+            seen.lost += 1
+            await session.close()
+            session = await Session.open(address)
+            session.query = f"run={run}"
+            continue
         seen.pages.append(time.monotonic() - begun)
         seen.mixed["errors on a page"] += len(session.errors)
         session.errors.clear()
@@ -75,9 +83,16 @@ async def learn(
     while time.monotonic() < until:
         count += 1
         seed, label = 1000 * who + count, f"person {who}, run {count}"
-        await session.run(training__seed=seed, config__1__label=label, training__epochs=3)
-        begun = time.monotonic()
-        await session.run(press="train")
+        try:
+            await session.run(training__seed=seed, config__1__label=label, training__epochs=3)
+            begun = time.monotonic()
+            await session.run(press="train")
+        except TimeoutError:
+            seen.lost += 1
+            await session.close()
+            session = await Session.open(address)
+            await session.run()
+            continue
         seen.presses.append(time.monotonic() - begun)
         id = session.address.get("run", "")
         config = runs.find(root, id).config
@@ -183,7 +198,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     os.environ |= {"OMP_NUM_THREADS": "1", "INFOVAE_SLOTS": "2"}  # one for the live run
-    with tempfile.TemporaryDirectory() as folder:
+    # A worker that is leaving may still write.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         root = Path(folder)
         os.environ["INFOVAE_RUNS"] = folder
         with dashboard(root) as address:
@@ -215,6 +231,7 @@ def main() -> int:
     )
     print(f"| an answer of the API, median / 95 % | {waits(answers)} |")
     print(f"| a page, median / 95 % | {waits(seen.pages)} |")
+    print(f"| pages that did not come within {PATIENCE:g} s | {seen.lost} |")
     print(f"| Train until it is answered, median / 95 % | {waits(seen.presses)} |")
     print(f"| runs asked for / trained by then | {len(seen.begun)} / {trained} |")
     print(f"| begun out of turn | {unfair} |")

@@ -54,13 +54,26 @@ class Seen(NamedTuple):
 
 
 async def watch(address: str, run: str, duration: float, phase: float) -> Seen:
-    """Ask as dashboard/live/static/feed.js does, over one connection that is kept."""
+    """Ask as dashboard/live/static/feed.js does, over one connection that is kept.
+
+    A server closes what has been silent for some seconds, as it is where all are starved of
+    processors: then over another, as a browser does.
+    """
     host = urlsplit(address)
     reader, writer = await asyncio.open_connection(host.hostname, host.port)
     row = event = travelled = refreshes = 0
     tag, shown, taken = "", None, []
 
     async def get(path: str, headers: str = "") -> tuple[int, dict[str, str], bytes]:
+        nonlocal reader, writer
+        try:
+            return await ask(path, headers)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            writer.close()
+            reader, writer = await asyncio.open_connection(host.hostname, host.port)
+            return await ask(path, headers)
+
+    async def ask(path: str, headers: str) -> tuple[int, dict[str, str], bytes]:
         begun = time.perf_counter()
         writer.write(
             f"GET {path} HTTP/1.1\r\nHost: {host.netloc}\r\nAccept-Encoding: gzip\r\n"
