@@ -69,7 +69,9 @@ def substitute(module: fx.GraphModule) -> int:
             bias, factors = None, node.args
         else:
             continue
-        if suits(*(factor.meta["val"] for factor in factors)):
+        a, b = (factor.meta["val"] for factor in factors)
+        added = None if bias is None else bias.meta["val"]
+        if suits(a, b) and (added is None or added.shape == b.shape[1:]):
             found.append((node, (*factors, bias)))
     for node, args in found:
         with module.graph.inserting_before(node):

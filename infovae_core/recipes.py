@@ -20,7 +20,7 @@ WIDTH = 88  # columns of a line of Python
 PYTHON = """from infovae_core import data, training, worker
 from infovae_core.config import RunConfig
 
-worker.load_torch()  # as a worker does, which decides how denormal numbers are rounded
+worker.load_torch()  # as a worker does: denormal numbers, threads and TF32 decide about bits
 config = RunConfig.model_validate(
 {config}
 )

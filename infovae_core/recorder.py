@@ -107,17 +107,20 @@ class Recorder:
         """The same error with the term named whose gradient it was, where that can be found.
 
         The steps since the last checkpoint are repeated for it, unless that takes longer than
-        `PATIENCE` or the run is asked to end.
+        `PATIENCE` or the run is asked to end. A compiled run compiles first, for the same bits.
         """
         from infovae_core import blame
 
         on_cpu = self.images.train.x.device.type == "cpu"  # elsewhere it may be long ago
         if on_cpu and error.terms and not state.critics.keys() & set(error.terms):
             return error
-        until = time.monotonic() + PATIENCE
+        until = None
         folder = self.run.path / "checkpoint"
 
         def ended() -> bool:
+            nonlocal until
+            if until is None:  # the first step is over, which may have been compiled again
+                until = time.monotonic() + PATIENCE
             return time.monotonic() > until or asked() not in (None, "knobs")
 
         try:

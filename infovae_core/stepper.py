@@ -110,7 +110,8 @@ class Stepper:
             self.record_at = NEVER
         left = self.end - self.compile_at
         asked = self.settings.compile
-        if asked == "off" or (asked == "auto" and not pays(state, left)):
+        size = self.settings.batch_size
+        if asked == "off" or (asked == "auto" and not pays(state, left, size)):
             self.compile_at = NEVER
 
     def __call__(self, x: Tensor) -> dict[str, Tensor]:
@@ -164,10 +165,17 @@ class Stepper:
         return event
 
 
-def pays(state: State, steps: int) -> bool:
-    """Whether the compiler's time comes back: not on a GPU unasked, nor with convolutions."""
-    convolves = any(isinstance(m, nn.modules.conv._ConvNd) for m in state.model.modules())
-    return steps >= COMPILED_FROM and not convolves and state.generator.device.type == "cpu"
+def pays(state: State, steps: int, batch_size: int) -> bool:
+    """Whether the compiler's time comes back: not on a GPU unasked, nor with convolutions.
+
+    Later where most of a step's time are products that oneDNN has shortened already.
+    """
+    modules = list(state.model.modules())
+    convolves = any(isinstance(m, nn.modules.conv._ConvNd) for m in modules)
+    largest = max((m.weight.numel() for m in modules if isinstance(m, nn.Linear)), default=0)
+    shortened = products.pay() and largest * batch_size >= products.LEAST
+    least = COMPILED_FROM * (4 if shortened else 1)
+    return steps >= least and not convolves and state.generator.device.type == "cpu"
 
 
 def on_gpu(x: Tensor) -> bool:

@@ -3,7 +3,8 @@
 Autograd builds its graph anew at every step, and modules, distributions and optimisers look
 themselves through; where networks are small that takes longer than the arithmetic. A tape holds
 what reaches the kernels, in order, the backward pass and the optimiser included: a replay gives the
-same bits. Compiled, the operations are fused as well, and results differ by rounding.
+same bits. With other products, or compiled, where operations are fused as well, results differ by
+rounding.
 """
 
 import copy
@@ -46,8 +47,7 @@ class Tape:
             self.moved = moved(before)
         finally:
             put_back(before)
-        if onednn:
-            products.substitute(self.module)
+        self.substituted = products.substitute(self.module) if onednn else 0
         self.held = tidy(self.module)
         self.replay: Callable[..., Values] = self.module.forward
         self._rehearse(self, changed, *inputs)

@@ -268,10 +268,10 @@ def load_torch() -> None:
     """Load torch, with what must be said to it before anything else.
 
     Threads that spin while they wait starve the server and the browser beside them, and so do as
-    many as the machine has, which then wait for each other: one is left to them, unless
-    OMP_NUM_THREADS says how many. What torch's compiler keeps must lie where nobody else puts
-    anything; denormal numbers, which weights and moments fill with in time, cost a factor of two.
-    A GPU may round to TF32 in the steps that ask for it, and in nothing that is measured.
+    many as the machine has, which then wait for each other: of its hardware threads one is left to
+    them, unless OMP_NUM_THREADS says how many. What torch's compiler keeps must lie where nobody
+    else puts anything; denormal numbers, which weights and moments fill with in time, cost a factor
+    of two. A GPU may round to TF32 in the steps that ask for it, and in nothing that is measured.
     """
     for name, value in dispatch.unless_set().items():
         os.environ.setdefault(name, value)

@@ -3,7 +3,7 @@ import functools
 import pytest
 import torch
 
-from infovae_core import products, stepper, training, worker
+from infovae_core import checkpoints, products, stepper, training, worker
 from infovae_core.tape import Tape
 from tests.test_tape import dataset, settings_of, weights
 
@@ -42,6 +42,25 @@ def test_a_step_by_onednn_differs_by_rounding(objective, of_any_size):
         ends.append([*values.values(), *weights(state)])
     for one, other in zip(*ends, strict=True):
         torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_run_by_onednn_is_resumed_bit_for_bit(threads, of_any_size, monkeypatch, tmp_path):
+    monkeypatch.setattr(stepper, "SETTLED", 3)
+    monkeypatch.setattr(stepper, "RECORDED_FROM", 0)
+    monkeypatch.setattr(products, "pay", lambda: True)
+    torch.set_num_threads(threads)
+    settings = settings_of(
+        {"objective": {"name": "InfoMaxVAE"}, "model": {"widths": [200, 100]}}, epochs=4
+    )
+    data = dataset(settings)
+    for report in training.train(settings, data):
+        if report.state.step == 7:
+            checkpoints.save(report.state, tmp_path)
+    state = checkpoints.load(settings, data, tmp_path)
+    [*_, end] = training.train(settings, data, state)
+    assert end.state.step == report.state.step == 12
+    assert all(map(torch.equal, weights(end.state), weights(report.state)))
 
 
 def test_a_compiler_may_have_a_step_by_onednn(of_any_size):

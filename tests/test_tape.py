@@ -7,7 +7,7 @@ import torch
 import torch._inductor
 from torch import fx
 
-from infovae_core import checkpoints, stepper, training
+from infovae_core import checkpoints, products, stepper, training
 from infovae_core.bounds import BOUNDS
 from infovae_core.config import Knobs, RunConfig
 from infovae_core.data import Dataset, Split
@@ -225,9 +225,14 @@ def off(settings):
     return settings.training.model_copy(update={"compile": "off"})
 
 
-def test_compiling_is_asked_for_where_it_is_earned_back():
+def test_compiling_is_asked_for_where_it_is_earned_back(monkeypatch):
+    monkeypatch.setattr(products, "pay", lambda: False)
     fully = training.init(settings := settings_of({}), dataset(settings))
-    assert stepper.pays(fully, stepper.COMPILED_FROM)
-    assert not stepper.pays(fully, stepper.COMPILED_FROM - 1)
+    assert stepper.pays(fully, stepper.COMPILED_FROM, 16)
+    assert not stepper.pays(fully, stepper.COMPILED_FROM - 1, 16)
+    monkeypatch.setattr(products, "pay", lambda: True)
+    assert stepper.pays(fully, stepper.COMPILED_FROM, 16)  # no product is large
+    assert not stepper.pays(fully, stepper.COMPILED_FROM, products.LEAST)
+    assert stepper.pays(fully, 4 * stepper.COMPILED_FROM, products.LEAST)
     convolving = settings_of({"model": {"network": "cnn_infovae"}})
-    assert not stepper.pays(training.init(convolving, dataset(convolving)), 10**9)
+    assert not stepper.pays(training.init(convolving, dataset(convolving)), 10**9, 16)
