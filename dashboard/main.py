@@ -10,9 +10,10 @@ from infovae_core import worker  # noqa: F401
 HERE = Path(__file__).parent
 # The live view is to fit a laptop's screen, so the frame gives up its wide margins. The button that
 # presents stands above the bar, in which Streamlit leaves no place, before its own style has come:
-# what follows it never moves.
+# what follows it never moves. Beside it, what Streamlit shows while a page takes long.
 COMPACT = """<style>
 :has(> .st-key-present) { position: fixed; top: 14px; right: 52px; width: auto; z-index: 1000000; }
+.stStatusWidget { margin-right: 7rem; }
 .stMainBlockContainer { padding-left: 1.5rem; padding-right: 1.5rem; }
 </style>"""
 
