@@ -103,7 +103,8 @@ def obtain(root: Path, name: str, key: str, make: Callable[[Shelf], dict[str, An
     try:
         cache.mkdir(parents=True, exist_ok=True)
         # One of few: a lock's file stays, and there are as many keys as files that were refused.
-        lock = FileLock(cache / f".{key[:2]}.lock").acquire()
+        # Of its kind, for what a name begins with, own or celeba: no upload waits for all faces.
+        lock = FileLock(cache / f".{name.partition('-')[0]}-{key[:2]}.lock").acquire()
     except OSError:  # what is mapped outlives its file
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             return _make(Path(folder), make, folder)

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 
 from infovae_core import store
 from infovae_core.catalogue import DataError
+from tests.processes import PATIENCE
 
 ROOT = Path(__file__).parent.parent
 
@@ -65,6 +67,21 @@ def test_another_key_is_another_set_and_old_ones_go(tmp_path, monkeypatch):
     assert make.made == 4
     kept = sorted(path.name for path in (tmp_path / "cache").glob("[!.]*"))
     assert kept == [f"set-b-{'a' * 16}", f"set-{'b' * 16}", f"set-{'c' * 16}"]
+
+
+def test_sets_of_one_kind_share_locks_and_those_of_another_do_not_wait(tmp_path):
+    def own(name):
+        is_whole(store.obtain(tmp_path, f"own-{name}", "0" * 16, Maker()))
+
+    def faces(shelf):
+        pool.submit(own, "cats").result(PATIENCE)
+        return Maker()(shelf)
+
+    with ThreadPoolExecutor() as pool:
+        is_whole(store.obtain(tmp_path, "celeba", "0" * 16, faces))
+    own("dogs")
+    locks = sorted(path.name for path in (tmp_path / "cache").glob(".*.lock"))
+    assert locks == [".celeba-00.lock", ".own-00.lock"]
 
 
 @pytest.mark.parametrize("name", ["record.json", "train-x.npy", "test-y.npy"])
