@@ -17,6 +17,13 @@ def called(field: FieldInfo, value: Any) -> str:
     return str(value).replace("_", " ") if chosen else str(value)
 
 
+def spelled(field: FieldInfo) -> str:
+    """How values are written whose names do not say it: 'Write dv for Donsker–Varadhan.'"""
+    known = (field.json_schema_extra or {}).get("called", {})
+    odd = [f"{v} for {name}" for v, name in known.items() if name.lower().replace(" ", "_") != v]
+    return f"Write {', '.join(odd)}." if odd else ""
+
+
 def of(record: BaseModel, name: str) -> str:
     """What the value of a record's field is called."""
     return called(type(record).model_fields[name], getattr(record, name))

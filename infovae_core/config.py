@@ -38,7 +38,7 @@ class DataConfig(Record):
     name: Literal[tuple(SETS)] = Field(
         "digits",
         title="Data set",
-        description=f"{'; '.join(f'{name}: {known.help}' for name, known in SETS.items())}. "
+        description=f"{'; '.join(f'{known.title}: {known.help}' for known in SETS.values())}. "
         "What is not made here is downloaded on first use.",
         json_schema_extra={"called": {name: known.title for name, known in SETS.items()}},
     )
@@ -108,9 +108,9 @@ class ModelConfig(Record):
         Field(
             "mlp",
             title="Network",
-            description="mlp: fully connected layers, the decoder mirroring the encoder. cnn: the "
+            description="MLP: fully connected layers, the decoder mirroring the encoder. CNN: the "
             "convolutional networks of the papers, InfoVAE's for MNIST and InfoMax-VAE's for "
-            "MNIST, CIFAR and CelebA. pixelcnn: InfoVAE's encoder, and a decoder that draws binary "
+            "MNIST, CIFAR and CelebA. PixelCNN: InfoVAE's encoder, and a decoder that draws binary "
             "images pixel by pixel and can do without the code.",
             json_schema_extra={
                 "called": {
@@ -189,11 +189,11 @@ class ModelConfig(Record):
     ] = Field(
         "bernoulli",
         title="Likelihood p(x|z)",
-        description="bernoulli: cross-entropy on values in [0, 1], a probability only for binary "
-        "images; continuous: the same, normalised; gaussian: a normal density around the decoded "
-        "image, with a fixed σ, one that is learned, or one that the decoder gives for each value; "
-        "discretised logistic: probabilities of 256 grey levels, and its mixture, in which the "
-        "colours of a pixel depend on one another.",
+        description="Bernoulli: cross-entropy on values in [0, 1], a probability only for binary "
+        "images; continuous Bernoulli: the same, normalised; Gaussian: a normal density around the "
+        "decoded image, with a fixed σ, one that is learned, or one that the decoder gives for "
+        "each value; discretised logistic: probabilities of 256 grey levels; logistic mixture: of "
+        "several of these, in which the colours of a pixel depend on one another.",
         json_schema_extra={
             "called": {
                 "bernoulli": "Bernoulli",
@@ -303,19 +303,19 @@ class TrainingConfig(Record):
         title="Compile",
         description="Have the steps compiled once 2,000 have been taken without a turn of a knob: "
         "up to a minute, a few seconds the next time, and then faster for small networks. auto "
-        "does so on a CPU, where enough steps are ahead to earn it back. With on a CUDA GPU "
-        "captures them as a CUDA graph instead, which has not been tried on one yet. Where it "
-        "fails, training goes on without.",
+        "does so on a CPU, where enough steps are ahead to earn it back. Where it is on "
+        "and the device is a CUDA GPU, they are captured as a CUDA graph instead, which has not "
+        "been tried on one yet. Where it fails, training goes on without.",
         json_schema_extra={"folded": True},
     )
     precision: Literal["float32", "tf32", "bfloat16"] = Field(
         "float32",
         title="Precision",
-        description="What steps may round to: tf32 matrix products and convolutions on a CUDA "
-        "GPU, and nothing on a CPU; bfloat16 all that networks compute, which pays on a CPU only "
+        description="What steps may round to. TF32: matrix products and convolutions on a CUDA "
+        "GPU, and nothing on a CPU; bfloat16: all that networks compute, which pays on a CPU only "
         "where that has bfloat16 of its own. Neither has been tried on a GPU yet. What is measured "
         "stays in float32.",
-        json_schema_extra={"folded": True},
+        json_schema_extra={"folded": True, "called": {"tf32": "TF32"}},
     )
 
 

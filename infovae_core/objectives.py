@@ -205,7 +205,7 @@ class InfoVAE(Objective):
         title="α",
         description="Preference for information between image and code. 0 keeps the VAE's rate; "
         "1 drops it and leaves the divergence alone; above 1 the rate is rewarded, which only a "
-        "divergence that grows along with it (kl) can hold.",
+        "divergence that grows along with it (KL) can hold.",
     )
     lam: float = Field(
         5.0,
@@ -218,9 +218,9 @@ class InfoVAE(Objective):
     divergence: Divergence = Field(
         "mmd",
         title="Divergence",
-        description="How far the aggregated posterior q(z) is from the prior p(z). mmd: maximum "
-        "mean discrepancy; stein: Stein variational gradient; jensen: adversarial, as in the AAE; "
-        "kl: adversarial, by density ratio.",
+        description="How far the aggregated posterior q(z) is from the prior p(z). MMD: maximum "
+        "mean discrepancy; Stein: Stein variational gradient; Jensen–Shannon: adversarial, as in "
+        "the AAE; KL: adversarial, by density ratio.",
         json_schema_extra={
             "called": {"mmd": "MMD", "stein": "Stein", "jensen": "Jensen–Shannon", "kl": "KL"}
         },
@@ -228,8 +228,8 @@ class InfoVAE(Objective):
     kernel: Kernel = Field(
         "rbf",
         title="Kernel",
-        description="Of the MMD, d the latent dimension. rbf: exp(−‖a−b‖²/d²), the authors'; "
-        "rbf_wide: exp(−‖a−b‖²/2d); imq: mean of C/(C+‖a−b‖²) over seven widths C.",
+        description="Of the MMD, d the latent dimension. RBF: exp(−‖a−b‖²/d²), the authors'; "
+        "RBF (wide): exp(−‖a−b‖²/2d); IMQ: mean of C/(C+‖a−b‖²) over seven widths C.",
         json_schema_extra={
             "shown_if": {"divergence": "mmd"},
             "called": {"rbf": "RBF", "rbf_wide": "RBF (wide)", "imq": "IMQ"},
@@ -305,8 +305,8 @@ class InfoMaxVAE(Objective):
         "kl",
         title="Bound",
         description="The lower bound on I(x; z) that the critic tightens. "
-        "kl: the f-dual of the paper; dv: Donsker–Varadhan with MINE's gradient; nce: InfoNCE, "
-        "slow for it scores every pair of a batch; the others bound other divergences of q(x, z) "
+        "KL: the f-dual of the paper; Donsker–Varadhan: with MINE's gradient; InfoNCE: slow, for "
+        "it scores every pair of a batch; the others bound other divergences of q(x, z) "
         "from p(x) q(z).",
         json_schema_extra={
             "called": {

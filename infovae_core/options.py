@@ -28,7 +28,7 @@ from tyro.constructors import (
     StructTypeInfo,
 )
 
-from infovae_core import presets
+from infovae_core import choices, presets
 from infovae_core.config import RunConfig
 from infovae_core.objectives import OBJECTIVES, Objective
 from infovae_core.runs import default_root
@@ -270,7 +270,8 @@ def options_of(info: StructTypeInfo) -> StructConstructorSpec | None:
     fields, drawn = [], drawn_fields(info.type)
     kept = {name: getattr(info.default, name) for name in info.type.model_fields.keys() - drawn}
     for name, about in drawn.items():
-        value, kind, text = getattr(info.default, name), about.annotation, about.description
+        value, kind = getattr(info.default, name), about.annotation
+        text = " ".join(filter(None, [about.description, choices.spelled(about)]))
         if isinstance(value, BaseModel):
             kind = type(value)
         elif name == "name" and issubclass(info.type, Objective):

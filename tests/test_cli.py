@@ -15,10 +15,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from infovae_core import dispatch, options, runs
+from infovae_core import choices, dispatch, options, runs
 from infovae_core.__main__ import Bar, Lines, main
-from infovae_core.config import RunConfig
-from infovae_core.objectives import OBJECTIVES
+from infovae_core.config import RunConfig, TrainingConfig
+from infovae_core.objectives import OBJECTIVES, InfoMaxVAE
 from infovae_core.presets import PRESETS
 from infovae_core.training import Plan, Report, Row
 from tests.processes import end_workers, until
@@ -127,6 +127,15 @@ def test_what_only_a_file_can_say_is_kept():
 
 def run_config(run):
     return RunConfig.model_validate(run.config).model_dump()
+
+
+def test_what_an_option_stands_for_is_said_where_its_name_does_not():
+    bound, precision = (
+        choices.spelled(section.model_fields[name])
+        for section, name in ((InfoMaxVAE, "bound"), (TrainingConfig, "precision"))
+    )
+    assert "dv for Donsker–Varadhan, pearson for Pearson χ²," in bound
+    assert precision == ""  # TF32 is written tf32
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)

@@ -1,3 +1,6 @@
+import re
+from collections import ChainMap
+
 import numpy as np
 import pytest
 from pydantic import BaseModel, ValidationError
@@ -21,6 +24,17 @@ def test_every_setting_has_a_default_a_title_and_a_sentence_of_help(section):
         if leaf and name not in ("name", "objective"):
             assert field.title, name
             assert field.description.endswith("."), name
+
+
+@pytest.mark.parametrize("section", list(sections()), ids=lambda s: s.__name__)
+def test_help_calls_options_as_the_form_does(section):
+    fields = section.model_fields.values()
+    called = ChainMap(*((field.json_schema_extra or {}).get("called", {}) for field in fields))
+    for field in fields:
+        text = field.description or ""
+        for name in called.values():
+            text = text.replace(f"{name}:", "").replace(f"({name})", "")
+        assert not called.keys() & re.findall(r"[\w-]+(?=[:)])", text), field.title
 
 
 @pytest.mark.parametrize(
