@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+from dashboard import api, assets
 from tests import fakes
 from tests.e2e.conftest import PATIENCE, View
 
@@ -48,6 +49,25 @@ def test_an_empty_view_says_what_to_do(view):
     view.page.keyboard.press("Enter")
     expect(view.panel("pairs").locator("h3")).to_contain_text("Unseen points", timeout=PATIENCE)
     expect(view.page.locator(".stSidebar")).to_contain_text("Gaussian (fixed σ) instead of")
+
+
+def test_without_a_run_it_begins_anew_for_other_items_only(view):
+    opened = view.open().page.evaluate(
+        """async (address) => {
+          const { View } = await import(address);
+          const root = document.body.appendChild(document.createElement("div"));
+          const live = new View(root), opened = [];
+          live.feed.follow = (api, run) => opened.push(live.items?.noun ?? "nothing");
+          const data = { run: null, kind: null, palette: [], api: "/api/runs" };
+          for (const noun of [null, null, "digits", "digits", null, null])
+            live.update({ ...data, noun }, () => {});
+          live.close();
+          root.remove();
+          return opened;
+        }""",
+        api.module("live").replace(assets.ENTRY, "view.js"),
+    )
+    assert opened == ["nothing", "digits", "nothing"]
 
 
 def test_points_move_and_no_element_is_replaced(view, run):

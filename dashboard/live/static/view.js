@@ -98,8 +98,9 @@ export class View {
    */
   update(data, report) {
     const { run, noun, kind } = data;
-    const others = run === null && noun !== this.items?.noun;
-    this.items = noun ? { noun, kind } : null;
+    const items = noun ? { noun, kind } : null;
+    const others = run === null && items?.noun !== this.items?.noun;
+    this.items = items;
     this.strip.elsewhere = data.elsewhere;
     this.fitting.height = data.height;
     this.report = report;
