@@ -349,6 +349,7 @@ BAD_ARRAYS = {
     "matrix of labels": ({"x": X, "y": np.eye(20)}, "one for each of the 20 images, got 20 × 20"),
     "half labels": ({"x": X, "y": LABELS + 0.5}, "whole numbers, got 0.5 in y"),
     "huge labels": ({"x": X, "y": LABELS * 1e300}, r"whole numbers, got 1e\+300 in y"),
+    "infinite halves": ({"x": X, "y": np.full(20, np.inf, "f2")}, "whole numbers, got inf in y"),
     "NaN labels": ({"x": X, "y": np.full(20, np.nan)}, "whole numbers, got nan in y"),
     "labels of no characters": ({"x": X, "y": unicode(0x110000)}, "must be text, got characters"),
     "halves of characters": ({"x": X, "y": unicode(0xD800)}, "must be text, got characters"),
@@ -364,6 +365,14 @@ BAD_ARRAYS = {
     "tiny": ({"x": X[:, :3, :3]}, "4 to 512 pixels on a side, got 3 × 3 in x"),
     "large": ({"x": np.zeros((10, 4, 600), np.uint8)}, "4 to 512 pixels on a side, got 600 × 4"),
 }
+
+
+@pytest.mark.parametrize("dtype", ["?", "u8", "f2", "f4", "f8", "U1"])
+def test_labels_of_any_type_are_classes(dtype, tmp_path):
+    np.savez(tmp_path / "x.npz", x=X, y=(LABELS % 2).astype(dtype))
+    found = data.load(config(tmp_path / "x.npz"))
+    assert found.classes == (("False", "True") if dtype == "?" else ("0", "1"))
+    assert torch.cat([found.train.y, found.test.y]).bincount().tolist() == [10, 10]
 
 
 @pytest.mark.parametrize("fault", BAD_ARRAYS)

@@ -276,7 +276,7 @@ def labels_of(
                 "not have; save them again, or number the classes"
             )
         if array.dtype.kind == "f":
-            whole = np.abs(array) < 2**63
+            whole = np.abs(array) < np.float64(2**63)  # also for halves, which end at 65,504
             if not (whole.all() and (array == array.round()).all()):
                 odd = array[~whole | (array != array.round())][0]
                 raise DataError(
