@@ -191,8 +191,9 @@ async def asset(request: Request) -> Response:
     """
     version, component, name = (request.path_params[k] for k in ("version", "component", "name"))
     now = assets_version()
-    body = packed(now, component, name)
-    if body is None:
+    try:
+        body = packed(now, component, name)
+    except KeyError:
         return unknown(request)
     cache = FOREVER if version == now else "no-store"
     return reply(request, body, MEDIA[Path(name).suffix], cache=cache)

@@ -51,12 +51,15 @@ def modules(component: str) -> list[str]:
 
 
 @lru_cache(maxsize=256)
-def packed(version: str, component: str, name: str) -> bytes | None:
-    """A file, gzipped, or None where there is none; `version` only says how long to keep it."""
+def packed(version: str, component: str, name: str) -> bytes:
+    """A file, gzipped; `version` only says how long to keep it.
+
+    Raises: KeyError where there is none, which is not kept: anybody may ask for any name.
+    """
     if name == ENTRY and component in STATIC:
         return gzip.compress(entry(component).encode(), 6)
-    found = [p for p in assets() if (p.name, p.parent) == (name, STATIC.get(component))]
-    return gzip.compress(found[0].read_bytes(), 6) if found else None
+    files = {(path.parent, path.name): path for path in assets()}
+    return gzip.compress(files[STATIC[component], name].read_bytes(), 6)
 
 
 def entry(component: str) -> str:

@@ -577,8 +577,10 @@ def test_an_entry_names_all_that_its_modules_import(component):
         "live",
     ],
 )
-def test_no_other_file_is_served(name):
+def test_no_other_file_is_served_nor_its_name_kept(name):
+    kept = assets.packed.cache_info().currsize
     assert get(f"/api/static/{assets.assets_version()}/{name}").status == 404
+    assert assets.packed.cache_info().currsize == kept
 
 
 @pytest.mark.parametrize("module", [p for p in assets.assets() if p.suffix == ".js"], ids=str)

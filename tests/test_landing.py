@@ -58,7 +58,7 @@ def test_all_that_the_first_page_names_is_there(viewer):
             assert (STATIC / address).is_file()
         else:
             *_, component, name = address.split("/")
-            assert assets.packed(version, component, name) is not None, address
+            assert assets.packed(version, component, name), address
 
 
 def test_streamlit_has_a_script_of_each_name():
