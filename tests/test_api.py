@@ -61,7 +61,7 @@ def test_who_waits_hears_of_the_run_that_is_trained_by_its_label_or_its_settings
     first, second = (runs.create(root, RunConfig()) for _ in range(2))
     for waiting in (first, second):
         dispatch.enqueue(waiting)
-    called = "InfoVAE α 0.8, λ 5 · digits"
+    called = "InfoVAE α 0.8, λ 5 · Digits"
     assert news(first).json["waits"] == f"waits for {called}"
     assert news(second).json["waits"] == f"waits for {called} and 1 more"
     run.rename("first try")

@@ -229,7 +229,7 @@ def test_the_list_has_a_line_for_every_run_also_for_a_broken_one(capsys):
     assert main(["list", "--runs", str(root)]) == 0
     header, *lines = capsys.readouterr().out.splitlines()
     [line] = [line for line in lines if good.id in line]
-    for word in ("mine", "finished", "InfoVAE", "digits", "3/3", "total 123.5, rate ?", " d"):
+    for word in ("mine", "finished", "InfoVAE", "Digits", "3/3", "total 123.5, rate ?", " d"):
         assert word in line
     [line] = [line for line in lines if broken.id in line]
     assert line.split()[1:] == ["interrupted", "?", "?", "0/?", "?"]
