@@ -250,13 +250,14 @@ def ensure(root: Path) -> None:
     A waiting worker that nobody ensures for `KEEP` seconds goes.
     """
     (_hidden(root) / "keep").touch()
-    _children[:] = [child for child in _children if child.poll() is None]
+    _reap()
     if not any(_held(seat) for seat in _hidden(root, "seats").iterdir()):
         spawn(root)
 
 
 def spawn(root: Path) -> None:
     """Start a worker, in a session of its own and with nothing open of this process."""
+    _reap()  # a long run may be relieved of hundreds
     with (_hidden(root) / "worker.log").open("ab") as log:
         child = subprocess.Popen(
             [sys.executable, "-P", "-m", "infovae_core.worker", str(root.resolve())],
@@ -267,6 +268,11 @@ def spawn(root: Path) -> None:
             start_new_session=True,
         )
     _children.append(child)
+
+
+def _reap() -> None:
+    """Let go of the workers that have ended."""
+    _children[:] = [child for child in _children if child.poll() is None]
 
 
 def environment() -> dict[str, str]:

@@ -69,9 +69,8 @@ def substitute(module: fx.GraphModule) -> int:
             bias, factors = None, node.args
         else:
             continue
-        a, b = (factor.meta["val"] for factor in factors)
-        added = None if bias is None else bias.meta["val"]
-        if suits(a, b) and (added is None or added.shape == b.shape[1:]):
+        a, b, *added = (known(module, each) for each in (*factors, bias) if each is not None)
+        if suits(a, b) and all(vector.shape == b.shape[1:] for vector in added):
             found.append((node, (*factors, bias)))
     for node, args in found:
         with module.graph.inserting_before(node):
@@ -81,6 +80,11 @@ def substitute(module: fx.GraphModule) -> int:
         module.graph.erase_node(node)
     module.recompile()
     return len(found)
+
+
+def known(module: fx.GraphModule, node: fx.Node) -> Tensor:
+    """A tensor of the kind that a node stands for; older torches say it of operations alone."""
+    return getattr(module, node.target) if node.op == "get_attr" else node.meta["val"]
 
 
 def suits(a: Tensor, b: Tensor) -> bool:

@@ -47,7 +47,8 @@ class Tape:
             self.moved = moved(before)
         finally:
             put_back(before)
-        self.substituted = products.substitute(self.module) if onednn else 0
+        if onednn:
+            products.substitute(self.module)
         self.held = tidy(self.module)
         self.replay: Callable[..., Values] = self.module.forward
         self._rehearse(self, changed, *inputs)

@@ -1,5 +1,7 @@
 import json
 import os
+import shutil
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -248,6 +250,18 @@ def test_a_worker_is_started_only_where_there_is_none(tmp_path, spawned):
     assert spawned == []
     dispatch.ensure(tmp_path)
     assert spawned == [tmp_path]
+
+
+def test_workers_that_have_ended_are_let_go(tmp_path, monkeypatch):
+    """Else a long run that is relieved of many leaves as many in the table of processes."""
+    monkeypatch.setattr(sys, "executable", shutil.which("true"))
+    dispatch.spawn(tmp_path)
+    ended = dispatch._children[-1]
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+    assert ended.returncode is None
+    dispatch.spawn(tmp_path)
+    assert ended.returncode == 0
+    assert ended not in dispatch._children
 
 
 def test_a_busy_worker_calls_another_where_there_is_room(tmp_path, spawned):
