@@ -50,12 +50,24 @@ class Seen:
     memory: dict[str, list[float]] = field(default_factory=lambda: {"server": [], "workers": []})
 
 
+async def arrive(address: str, query: str, seen: Seen) -> Session:
+    """Open a page, and again where it does not come."""
+    while True:
+        session = await Session.open(address)
+        session.query = query
+        try:
+            await session.run()
+        except TimeoutError:
+            seen.lost += 1
+            await session.close()
+        else:
+            return session
+
+
 async def view(address: str, run: str, until: float, seen: Seen, chance: random.Random) -> None:
     """Open the live run, and look around now and then."""
     await asyncio.sleep(chance.uniform(0, ARRIVE))
-    session = await Session.open(address)
-    session.query = f"run={run}"
-    await session.run()
+    session = await arrive(address, f"run={run}", seen)
     while time.monotonic() < until:
         await asyncio.sleep(chance.uniform(10, 40))
         begun = time.monotonic()
@@ -64,8 +76,7 @@ async def view(address: str, run: str, until: float, seen: Seen, chance: random.
         except TimeoutError:  # and so would the next, which waits for this one
             seen.lost += 1
             await session.close()
-            session = await Session.open(address)
-            session.query = f"run={run}"
+            session = await arrive(address, f"run={run}", seen)
             continue
         seen.pages.append(time.monotonic() - begun)
         seen.mixed["errors on a page"] += len(session.errors)
@@ -78,8 +89,7 @@ async def learn(
 ) -> None:
     """Start runs of one's own, each with its seed and its label."""
     await asyncio.sleep(chance.uniform(0, ARRIVE))
-    session, count = await Session.open(address), 0
-    await session.run()
+    session, count = await arrive(address, "", seen), 0
     while time.monotonic() < until:
         count += 1
         seed, label = 1000 * who + count, f"person {who}, run {count}"
@@ -90,8 +100,7 @@ async def learn(
         except TimeoutError:
             seen.lost += 1
             await session.close()
-            session = await Session.open(address)
-            await session.run()
+            session = await arrive(address, "", seen)
             continue
         seen.presses.append(time.monotonic() - begun)
         id = session.address.get("run", "")
