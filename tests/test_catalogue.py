@@ -35,10 +35,10 @@ def test_shapes_say_whether_there_are_colours(name):
 @pytest.mark.parametrize(
     ("record", "name"),
     [
-        ({"name": "digits"}, "digits"),
+        ({"name": "digits"}, "Digits"),
         ({"name": "files", "path": "photos/cats.zip"}, "cats.zip"),
-        ({"name": "files", "path": None}, "files"),
-        ({"name": "digits", "path": "left over"}, "digits"),
+        ({"name": "files", "path": None}, "Own files"),
+        ({"name": "digits", "path": "left over"}, "Digits"),
         ({}, ""),
     ],
 )

@@ -114,7 +114,7 @@ def test_that_a_selection_says_nothing_of_other_images_is_said(planes, page, roo
     other.event("started", 0, about=fakes.about())
     other.save_snapshot(20, codes(2))
     fakes.progress(other, 20, "finished")
-    said, warning = planes.get_by_role("status"), "Other runs are of other data than digits."
+    said, warning = planes.get_by_role("status"), "Other runs are of other data than Digits."
     planes.get_by_role("button", name="7", exact=True).press("Enter")
     expect(said).to_contain_text("12 images: 7 ×12.")
     expect(said).not_to_contain_text(warning)

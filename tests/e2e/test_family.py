@@ -77,7 +77,7 @@ def test_a_click_sets_the_knobs_and_nothing_else(plane):
     expect(plane.train).to_be_disabled(timeout=PATIENCE)
     element = plane.svg.element_handle()
     plane.click(1, 1)
-    plane.says(α=1, λ=1, Objective="InfoVAE", Divergence="jensen")
+    plane.says(α=1, λ=1, Objective="InfoVAE", Divergence="Jensen–Shannon")
     expect(plane.root.locator(".sum")).to_have_text("α 1, λ 1: D + 0·R + Div")
     plane.says(**{"Latent dimension d": -5})
     plane.field("Latent dimension d").fill("2")
@@ -143,7 +143,7 @@ def test_the_keyboard_moves_the_point_and_finds_the_members(plane):
     plane.page.keyboard.press("ArrowRight")
     expect(focused).to_have_attribute("aria-label", re.compile("^AAE"))
     plane.page.keyboard.press("Enter")
-    plane.says(α=1, λ=1, Divergence="jensen")
+    plane.says(α=1, λ=1, Divergence="Jensen–Shannon")
 
 
 def test_no_place_and_no_key_leads_into_the_forbidden_half(plane):
@@ -204,7 +204,7 @@ def test_the_run_in_view_is_a_ring_where_it_differs(view, root):
     expect(plane.root.locator(".what")).to_have_text("InfoMax-VAE at α 4, λ 2", timeout=PATIENCE)
     expect(ring).to_be_hidden()  # the form has its settings
     plane.click(1, 1)
-    plane.says(Divergence="jensen")
+    plane.says(Divergence="Jensen–Shannon")
     expect(ring).to_be_visible()
     expect(plane.root).to_contain_text("InfoMax, β = 2")
     box = ring.bounding_box()
