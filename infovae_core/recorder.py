@@ -124,7 +124,7 @@ class Recorder:
             return time.monotonic() > until or asked() not in (None, "knobs")
 
         try:
-            with self.pulse.busy("Repeating the last steps, to find the term that is not finite"):
+            with self.pulse.busy("Repeating the last steps to find what is not finite"):
                 found = blame.find(
                     self.config, self.images, folder, self.turns, self.pulse.step, ended
                 )

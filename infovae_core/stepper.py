@@ -145,7 +145,7 @@ class Stepper:
     def _compile(self, x: Tensor, noise: Tensor) -> None:
         began, tape = time.monotonic(), self.step
         what, make = ("captured", Captured) if on_gpu(x) else ("compiled", Tape.compiled)
-        with self.busy(f"{BUSY[what]}; a stop or a pause comes after it"):
+        with self.busy(f"{BUSY[what]}; stop or pause after it"):
             self._change(what, lambda: make(tape, changing(self.state), x, noise))
         if self.step is not tape:
             self.event = {"kind": "compiled", "seconds": round(time.monotonic() - began, 1)}
