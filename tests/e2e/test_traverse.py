@@ -77,7 +77,8 @@ def inks(canvas):
 
 
 def settled(view, act):
-    """Act, and wait until all of it is drawn."""
+    """Act on a view that has drawn, and wait until all of it is drawn again."""
+    expect(view).to_have_attribute("data-drawn", re.compile("."), timeout=PATIENCE)
     before = int(view.get_attribute("data-drawn"))
     act()
     view.page.wait_for_function(
