@@ -5,7 +5,7 @@ import sys
 import streamlit as st
 from starlette.middleware import Middleware
 
-from dashboard import access, api, guard, landing, server
+from dashboard import access, guard, landing, routing, server
 
 access.settle(sys.argv, __file__)
 password = guard.password()
@@ -15,5 +15,5 @@ app = st.App(
     "dashboard/main.py",
     routes=landing.routes,
     lifespan=server.lifespan,
-    middleware=[Middleware(guard.Guard, word=password), Middleware(api.Api)],
+    middleware=[Middleware(guard.Guard, word=password), Middleware(routing.Api)],
 )

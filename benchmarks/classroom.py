@@ -94,6 +94,7 @@ async def learn(
         count += 1
         seed, label = 1000 * who + count, f"person {who}, run {count}"
         try:
+            await session.run(fold__Training=True)  # else its fields are not there
             await session.run(training__seed=seed, config__1__label=label, training__epochs=3)
             begun = time.monotonic()
             await session.run(press="train")

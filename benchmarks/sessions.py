@@ -65,8 +65,8 @@ class Session:
             self.elements.clear()
         elif kind == "page_info_changed":
             self.query = message.page_info_changed.query_string
-        elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
-            element = message.delta.new_element
+        elif kind == "delta" and message.delta.WhichOneof("type") in ("new_element", "add_block"):
+            element = getattr(message.delta, message.delta.WhichOneof("type"))
             self.elements[tuple(message.metadata.delta_path)] = element
             if element.WhichOneof("type") == "exception":
                 self.errors.append(element.exception.message)
@@ -86,7 +86,7 @@ class Session:
 
     def _made(self, key: str) -> Any:
         for element in self.elements.values():
-            made = getattr(element, element.WhichOneof("type"))
+            made = getattr(element, element.WhichOneof("type") or "", None)
             id = getattr(made, "id", "")
             if isinstance(id, str) and re.search(rf"[-.]{re.escape(key)}$", id):
                 return made

@@ -11,8 +11,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from infovae_core.runs import RunError
-
 VIEWER = "INFOVAE_VIEWER"  # in the environment: whether this server only shows
 REASON = "This dashboard shows runs and changes none"
 ELSEWHERE = "from the shell, or in a dashboard on the same folder that runs without --viewer"
@@ -41,6 +39,8 @@ def viewer() -> bool:
 def check() -> None:
     """Be asked before anything is changed. Raises: RunError where this server only shows."""
     if viewer():
+        from infovae_core.runs import RunError  # not above: the server would answer the later for it
+
         raise RunError(
             f"{REASON}; ask whoever started it, or start one without --viewer on your own machine"
         )

@@ -14,24 +14,16 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from dashboard.bodies import Refused, received
 from dashboard.limits import Busy, Gate, Room
 from dashboard.packing import BadQuery
 from infovae_core.runs import RunError
 
 FOREVER = "public, max-age=31536000, immutable"
-PATIENCE = 120.0  # seconds in which a body must have come
 PORTS = {"http": ":80", "https": ":443"}  # that an address need not name
 ASIDE = anyio.CapacityLimiter(16)  # threads for what takes long: news does not wait for one
 
 Handler = Callable[..., Response]
-
-
-class Refused(Exception):
-    """A request that is answered with this status; the message names the remedy."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
 
 
 def refusal(error: Exception) -> Response:
@@ -148,40 +140,6 @@ def foreign(headers: Mapping[str, str]) -> bool:
     asked = [headers.get("host", ""), *headers.get("x-forwarded-host", "").split(",")]
     hosts = {host.strip().lower().removesuffix(port) for host in asked} - {""}
     return page.netloc.removesuffix(port) not in hosts
-
-
-async def received(
-    request: Request,
-    most: int,
-    too_large: str,
-    patience: float | None = None,
-    take: Callable[[int], object] = lambda size: None,
-) -> bytearray:
-    """The body of a request.
-
-    Args:
-        patience: seconds in which it must have come, `PATIENCE` unless said.
-        take: is told of so many bytes before they are kept, and may refuse them.
-
-    Raises: Refused where it is larger than `most` bytes, or slow.
-    """
-    refused = Refused(413, too_large)
-    patience = PATIENCE if patience is None else patience
-    said = request.headers.get("content-length", "0")
-    if said.isascii() and said.isdecimal() and int(said[:20]) > most:
-        raise refused
-    body = bytearray()
-    try:
-        with anyio.fail_after(patience):
-            async for piece in request.stream():
-                if len(body) + len(piece) > most:
-                    raise refused
-                take(len(piece))
-                body += piece
-    except TimeoutError as error:
-        text = f"a request must come within {patience:g} s; try again by a faster way"
-        raise Refused(408, text) from error
-    return body
 
 
 def unknown(request: Request) -> Response:

@@ -10,11 +10,9 @@ import gzip
 from pathlib import Path
 
 import numpy as np
-from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route, Router
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.routing import Route
 
 from dashboard import access
 from dashboard.answers import (
@@ -34,7 +32,7 @@ from dashboard.limits import Gate
 from dashboard.packing import BadQuery, compact, join
 from infovae_core import archive, runs
 
-__all__ = ["Api", "module", "routes"]
+__all__ = ["module", "routes"]
 
 BYTES = "application/octet-stream"
 MOST_CODES = 1024  # decoded at once
@@ -213,21 +211,3 @@ routes = [
     Route("/api/static/{version}/{component}/{name}", asset),
     Route("/api/{rest:path}", unknown),
 ]
-
-
-class Api:
-    """Middleware that answers what is asked under /api/; Streamlit has nothing to do with it.
-
-    Sessions, compression and the check of paths that Streamlit would put around the routes take
-    more time than a short answer; the routes compress by themselves and take no path from an
-    address.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app, self.routes = app, ExceptionMiddleware(Router(routes))
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or let the request pass."""
-        path = scope.get("path", "").removeprefix(scope.get("root_path", ""))
-        mine = scope["type"] == "http" and path.startswith("/api/")
-        await (self.routes if mine else self.app)(scope, receive, send)

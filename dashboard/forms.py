@@ -34,7 +34,7 @@ class Form(Generic[Model]):
     said(p)   what the widget at a path says, right or wrong
     draw(p)   draws what lies at and below the paths, applies, and is not drawn yet; what a field
               calls `folded` waits for a fold
-    fold(p)   the same in an expander, which is marked where something in it is wrong
+    fold(p)   the same in an expander, once it is opened; until then what is wrong in it stands below
     say_replaced(p)   says which choices at and below a path gave way, for those that are folded
 
     `refusals` tells of a choice's path, and of what all fields say, which options do not fit and
@@ -81,10 +81,14 @@ class Form(Generic[Model]):
         due = self._due(path)
         if not due:
             return
-        wrong = any(leaf.path in self.errors for leaf in due)
-        mark = " :red[:material/error:]" if wrong else ""
-        with st.expander(f"{title}{mark}", type="compact", key=f"{self._key}.fold.{title}"):
-            self._draw(path, due)
+        self._drawn.update(leaf.path for leaf in due)
+        key = f"{self._key}.fold.{title}"
+        # Two thirds of a form lie in folds: a page is there the sooner for what it need not draw.
+        with st.expander(title, type="compact", key=key, on_change="rerun") as fold:
+            if fold.open:
+                self._draw(path, due)
+        if not fold.open:  # a mark in the title would make it another fold, which is closed
+            self._complain(leaf.path for leaf in due)
 
     def say_replaced(self, path: str) -> None:
         for leaf in self.leaves:

@@ -26,7 +26,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit.errors import StreamlitSecretNotFoundError
 
 from dashboard import access
-from dashboard.answers import Refused, received
+from dashboard.bodies import Refused, received
 
 PASSWORD = "INFOVAE_PASSWORD"
 LEAST = 8  # characters

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import access, forms, live, present, state  # noqa: F401  # what pages need, before the freeze
-from infovae_core import worker  # noqa: F401
+from dashboard import access, present, state, warm
 
 HERE = Path(__file__).parent
 # The live view is to fit a laptop's screen, so the frame gives up its wide margins. The button that
@@ -24,6 +23,7 @@ st.set_page_config(
     initial_sidebar_state=320,
     menu_items={"About": "**InfoVAE Lab**: information-maximising VAEs, watched while they learn."},
 )
+warm.load()  # before the freeze
 state.settle()
 st.logo(HERE / "logo.svg", icon_image=HERE / "mark.svg", size="large")
 st.html(COMPACT)

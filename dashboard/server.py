@@ -1,4 +1,7 @@
-"""What the web server does besides answering: it keeps a warm worker waiting."""
+"""What the web server does besides answering: it loads what pages need and keeps a warm worker.
+
+Loads neither by itself, for it answers the sooner.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,10 @@ from typing import Any
 
 import anyio
 
-from dashboard import access
-from dashboard.decoding import SERVICE
-from infovae_core import runs, worker
+from dashboard import access, warm
 
-EVERY = 10.0  # seconds
+SOON = 0.2  # seconds, in which a browser asks for most of Streamlit's scripts
+EVERY = 10.0
 FIRST = 4.0  # seconds, in which a page loads: beside it, loading torch slows both
 INTERNET = (socket.AF_INET, socket.AF_INET6)
 
@@ -30,10 +32,13 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
     """
     answer_at_once()
     async with anyio.create_task_group() as tasks:
+        tasks.start_soon(prepare)
         if not access.viewer():
             tasks.start_soon(keep_worker)
         yield
         tasks.cancel_scope.cancel()
+    from dashboard.decoding import SERVICE
+
     SERVICE.stop()
 
 
@@ -51,12 +56,20 @@ def answer_at_once() -> None:
                     each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
+async def prepare() -> None:
+    """Load what the first page needs, which would load it too, and later."""
+    await anyio.sleep(SOON)
+    await anyio.to_thread.run_sync(warm.load)
+
+
 async def keep_worker() -> None:
     """Ask for a worker again and again, at first once a browser has had time for its first page.
 
     Pressing Train does not wait for that.
     """
     await anyio.sleep(FIRST)
+    from infovae_core import runs, worker
+
     while True:
         try:
             await anyio.to_thread.run_sync(worker.ensure, runs.default_root())

@@ -12,9 +12,9 @@ import numpy as np
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from dashboard import api
+from dashboard import routing
 
-APP = Starlette(middleware=[Middleware(api.Api)])  # as app.py has it
+APP = Starlette(middleware=[Middleware(routing.Api)])  # as app.py has it
 TYPES = {"u1": np.uint8, "u2": np.uint16, "i2": np.int16, "i4": np.int32, "f4": np.float32}
 
 

@@ -8,7 +8,7 @@ import anyio.from_thread
 import numpy as np
 import pytest
 
-from dashboard import answers, api, feed, posteriors
+from dashboard import answers, api, bodies, feed, posteriors
 from dashboard.limits import Busy, Cache, Gate, Room
 from infovae_core.runs import Run
 from tests import fakes
@@ -119,7 +119,7 @@ def test_a_body_is_read_no_further_than_its_limit(run, path, monkeypatch):
 
 @pytest.mark.parametrize("path", POSTS)
 def test_a_body_that_does_not_come_is_not_waited_for_for_ever(run, path, monkeypatch):
-    monkeypatch.setattr(answers, "PATIENCE", 0.01)
+    monkeypatch.setattr(bodies, "PATIENCE", 0.01)
     assert get(where(path, run), "POST", anyio.sleep_forever).status == 408
 
 
@@ -140,7 +140,7 @@ def test_who_comes_too_many_is_told_so_before_the_body_is_read(run, path, gate):
 @pytest.mark.parametrize(("path", "gate"), GATES)
 def test_who_sends_slowly_keeps_none_out_that_has_sent_all(run, path, gate, monkeypatch):
     """However many send nothing; their bodies together have an end."""
-    monkeypatch.setattr(answers, "PATIENCE", 20)
+    monkeypatch.setattr(bodies, "PATIENCE", 20)
     slow = 3 * gate.most
 
     async def all_of_them():

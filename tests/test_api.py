@@ -2,23 +2,28 @@
 
 import gzip
 import json
+import os
 import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import anyio.from_thread
 import numpy as np
 import pytest
 import torch
 
-from dashboard import api, assets, feed, packing, server
-from infovae_core import archive, dispatch, runs
+from dashboard import api, assets, feed, packing, routing, server
+from infovae_core import archive, dispatch, runs, worker
 from infovae_core.config import RunConfig
 from infovae_core.runs import Run, Tail
 from infovae_core.studies import BoundStudy
 from tests import fakes
 from tests.asking import get, unpack
+
+
+ROOT = Path(__file__).parent.parent
 
 
 def news(run, rows=0, events=0, **headers):
@@ -156,7 +161,7 @@ def test_streamlit_is_given_what_is_not_under_api(root_path):
             sent.append(message)
 
         scope = {"type": kind, "path": root_path + path, "root_path": root_path, "headers": []}
-        await api.Api(streamlit)(scope | {"method": method, "query_string": b""}, None, send)
+        await routing.Api(streamlit)(scope | {"method": method, "query_string": b""}, None, send)
         return sent and sent[0]["status"]
 
     assert anyio.run(ask, "http", "/api/nothing") == 404
@@ -608,6 +613,37 @@ def test_the_routes_load_neither_streamlit_nor_torch():
 # The server.
 
 
+def test_the_server_answers_before_it_has_loaded_the_core():
+    code = "import sys, app; print([name for name in sys.modules if name.startswith('infovae')])"
+    output = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, text=True
+    )
+    assert output.stdout.strip() == "[]"
+
+
+def test_the_first_page_finds_all_of_ours_loaded(tmp_path):
+    code = """
+import sys
+from streamlit.testing.v1 import AppTest
+from dashboard import access, warm
+
+warm.load()
+loaded = set(sys.modules)
+page = AppTest.from_file("pages/train.py", default_timeout=60).run()
+later = [n for n in set(sys.modules) - loaded if n.startswith(("dashboard", "infovae_core"))]
+print(bool(page.button), later)
+"""
+    output = subprocess.run(
+        [sys.executable, "-c", code.replace("pages/", f"{ROOT}/pages/")],
+        cwd=ROOT,
+        env=os.environ | {"INFOVAE_RUNS": str(tmp_path)},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    assert output.stdout.strip() == "True []"
+
+
 def test_the_server_asks_for_a_worker_until_it_ends_and_forgives_failure(monkeypatch):
     asked = []
 
@@ -621,7 +657,7 @@ def test_the_server_asks_for_a_worker_until_it_ends_and_forgives_failure(monkeyp
             while len(asked) < 3:
                 await anyio.sleep(0.001)
 
-    monkeypatch.setattr(server.worker, "ensure", ensure)
+    monkeypatch.setattr(worker, "ensure", ensure)
     monkeypatch.setattr(server, "EVERY", 0.001)
     monkeypatch.setattr(server, "FIRST", 0)
     with anyio.from_thread.start_blocking_portal() as portal:

@@ -50,6 +50,8 @@ def trained(root, objective, state="finished", **config):
 
 def opened(*chosen, script=PAGE):
     page = AppTest.from_file(script, default_timeout=30)
+    if script == TRAIN:
+        page.session_state["config.fold.Training"] = True
     if chosen:
         page.query_params["runs"] = ",".join(run.id for run in chosen)
     return drawn(page.run())

@@ -63,8 +63,9 @@ def page(model, key, prefill):
 
 
 def opened(model=RunConfig, prefill=None):
-    app = AppTest.from_function(page, args=(model, "f", prefill), default_timeout=20).run()
-    assert not app.exception
+    app = AppTest.from_function(page, args=(model, "f", prefill), default_timeout=20)
+    app.session_state["f.fold.More"] = True
+    assert not app.run().exception
     return app
 
 
@@ -428,12 +429,39 @@ def test_each_widget_is_drawn_once():
         form.draw("model", "data.name")
         st.session_state["out"] = form
 
-    app = AppTest.from_function(twice).run()
-    assert {p.partition(".")[0] for p in shown(app)} == {"model", "data"}
-    assert app.expander[0].label == "Network"
-    [key] = [leaf.key for leaf in out(app).leaves if leaf.path == "model.widths"]
-    app.text_input(key=key).set_value("").run()
-    assert app.expander[0].label == "Network :red[:material/error:]"
+    app = AppTest.from_function(twice)
+    app.session_state["f.fold.Network"] = True
+    assert {p.partition(".")[0] for p in shown(app.run())} == {"model", "data"}
+
+
+def test_a_fold_is_drawn_once_it_is_opened_and_keeps_what_was_put_into_it():
+    def folded():
+        import streamlit as st
+
+        from dashboard import forms
+        from infovae_core.config import RunConfig
+
+        form = forms.Form(RunConfig, "f")
+        form.fold("Network", "model")
+        st.session_state["out"] = form
+
+    def fold(is_open):
+        app.session_state["f.fold.Network"] = is_open
+        return app.run()
+
+    app = AppTest.from_function(folded).run()
+    assert shown(app) == set()
+    assert "model.widths" in shown(fold(True))
+    say(app, model__widths="30 20")
+    assert shown(fold(False)) == set()
+    assert out(app).value.model.widths == (30, 20)
+    said = widget(fold(True), "model.widths")
+    assert "30" in said.value
+    said.set_value("").run()
+    message = out(app).errors["model.widths"]
+    for is_open in (True, False):  # beside the widget, or where it would be
+        written = "".join(e.value for e in fold(is_open).markdown).replace("\\", "")
+        assert message.split(",")[0] in written
 
 
 def test_a_message_is_said_once_however_the_form_is_drawn():

@@ -35,6 +35,8 @@ def root(tmp_path, monkeypatch):
 
 def opened(script, **address):
     page = AppTest.from_file(script, default_timeout=20)
+    for fold in ("Objective details", "Data", "Network", "Training") if script == TRAIN else ():
+        page.session_state[f"config.fold.{fold}"] = True
     for name, value in address.items():
         page.query_params[name] = value
     return drawn(page.run())
