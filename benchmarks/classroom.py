@@ -220,7 +220,7 @@ def main() -> int:
             worker.launch(live)
             with viewers(address, live.id, args.viewers, 60 * args.minutes) as pulls:
                 seen = asyncio.run(lesson(address, root, live.id, args, server))
-                pulled = pulls.get()
+                pulled = pulls()
             state = live.state
             for run in runs.list_runs(root):
                 run.request("stop")

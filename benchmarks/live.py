@@ -21,12 +21,13 @@ import json
 import math
 import multiprocessing
 import os
+import queue
 import shutil
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -119,13 +120,23 @@ def gather(address: str, run: str, count: int, duration: float, out: object) -> 
 
 
 @contextmanager
-def viewers(address: str, run: str, count: int, duration: float) -> Iterator[object]:
-    """So many viewers in a process of their own; a queue of what they have seen."""
+def viewers(
+    address: str, run: str, count: int, duration: float
+) -> Iterator[Callable[[], list[Seen]]]:
+    """So many viewers in a process of their own; a function that waits for what they have seen."""
     context = multiprocessing.get_context("spawn")
     out = context.Queue()
     process = context.Process(target=gather, args=(address, run, count, duration, out))
+
+    def seen() -> list[Seen]:
+        while True:
+            with suppress(queue.Empty):
+                return out.get(timeout=1)
+            if process.exitcode:
+                raise RuntimeError("the viewers must come to their end; see their messages")
+
     process.start()
-    yield out
+    yield seen
     process.join()
 
 
@@ -220,7 +231,7 @@ def measure_server(counts: list[int], duration: float) -> None:
                 time.sleep(2)  # they have what was there
                 step += 10_000
                 used = spent(pid, run, duration, step) - idle
-                seen = out.get()
+                seen = out()
             refreshes = count * duration / EVERY
             answers = [second for one in seen for second in one.seconds[2:]]
             sent = sum(one.bytes for one in seen) / sum(one.refreshes for one in seen)

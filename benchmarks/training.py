@@ -3,6 +3,7 @@
     python -m benchmarks.training --models tiny mlp cnn --ways bare train
     python -m benchmarks.training --models tiny mlp --ways bare train compiled loader pythae
     python -m benchmarks.training --models tiny --profile compiled
+    python -m benchmarks.training --models cnn --ways bare train pythae --operations
     python -m benchmarks.training --device cuda --models mlp cnn --ways bare train compiled tf32
 
 Every way trains the same network on the same images in this one process. They take turns, whole
@@ -209,6 +210,19 @@ def profiled(case: Case, way: str, root: Path, count: int = 3000) -> dict[str, f
     return shares | {"all else": 1 - sum(shares.values())}
 
 
+def operations(case: Case, way: str, root: Path, count: int = 100) -> dict[str, float]:
+    """Seconds a step that one way spends in torch's operations, by torch's profiler."""
+    torch.set_num_threads((way in PEERS and case.theirs) or case.threads)
+    steps = WAYS[way](case, root)
+    epoch = training.plan(case.config, case.images).steps_per_epoch
+    warm(steps, stepper.RESTED if way in COMPILED else stepper.SETTLED, epoch, 0.1)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        timed(steps, count)
+    steps.close()
+    taken = {each.key: each.self_cpu_time_total / 1e6 / count for each in profile.key_averages()}
+    return dict(sorted(taken.items(), key=lambda item: -item[1]))
+
+
 def timed(steps: Steps, count: int) -> float:
     """Seconds a step, over so many."""
     wait_for_gpu()
@@ -250,6 +264,9 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--threads", type=int)
     parser.add_argument("--profile", choices=OURS, help="instead: where this way's time goes")
+    parser.add_argument(
+        "--operations", action="store_true", help="instead: the time of torch's operations"
+    )
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=0.5)
     args = parser.parse_args()
@@ -269,6 +286,17 @@ def main() -> None:
                 shares = profiled(chosen, args.profile, Path(root))
             for part, share in shares.items():
                 print(f"| {model} | {args.profile} | {part} | {100 * share:.0f} |")
+        return
+    if args.operations:
+        print("| model | way | torch's operation | ms a step | % |\n|---|---|---|---|---|")
+        for model, way in itertools.product(args.models, args.ways):
+            with tempfile.TemporaryDirectory() as root:
+                taken = operations(case(model, OBJECTIVES["VAE"], None), way, Path(root))
+            whole = sum(taken.values())
+            for name, seconds in itertools.islice(taken.items(), 6):
+                share = 100 * seconds / whole
+                print(f"| {model} | {way} | `{name}` | {1e3 * seconds:.2f} | {share:.0f} |")
+            print(f"| {model} | {way} | all | {1e3 * whole:.2f} | 100 |", flush=True)
         return
     print("| model | objective | batch | way | ms a step | × bare | from | to | throughput × |")
     print("|---|---|---|---|---|---|---|---|---|")

@@ -34,7 +34,7 @@ class Form(Generic[Model]):
     said(p)   what the widget at a path says, right or wrong
     draw(p)   draws what lies at and below the paths, applies, and is not drawn yet; what a field
               calls `folded` waits for a fold
-    fold(p)   the same in an expander, once it is opened; until then what is wrong in it stands below
+    fold(p)   the same in an expander, once it is opened; what is wrong in a closed one stands below
     say_replaced(p)   says which choices at and below a path gave way, for those that are folded
 
     `refusals` tells of a choice's path, and of what all fields say, which options do not fit and

@@ -22,7 +22,6 @@ from infovae_core.studies import BoundStudy
 from tests import fakes
 from tests.asking import get, unpack
 
-
 ROOT = Path(__file__).parent.parent
 
 
