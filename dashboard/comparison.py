@@ -176,22 +176,25 @@ def _objective(line: state.Summary) -> str:
 
 
 def quantities(compared: Iterable[Entry]) -> dict[str, tuple[str, str]]:
-    """Label and unit of every quantity that some run has logged; those of codes come last.
+    """Label and unit, or units, of every quantity that some run has logged; those of codes last.
 
     What codes carry has "codes:" before its name, for a term of an objective may be called so too.
     """
-    terms: dict[str, tuple[str, str]] = {}
+    labels: dict[str, str] = {}
+    units: dict[str, dict[str, None]] = {}  # by quantity: of images and of points, say
     codes: dict[str, tuple[str, str]] = {}
     for entry in compared:
         said = entry.about.get("quantities", {})
         for name in _names_in(row for row in entry.rows if row["split"] in SPLITS):
             label, unit = USUAL.get(name, (name.replace("_", " "), ""))
             known = said.get(name, {})
-            terms.setdefault(name, (known.get("label", label), known.get("unit", unit)))
+            labels.setdefault(name, known.get("label", label))
+            units.setdefault(name, {})[known.get("unit", unit)] = None
         for name in _names_in(row for row in entry.rows if row["split"] == CODES):
             if metric := METRICS.get(name):
                 codes[f"{CODES}:{name}"] = metric.title, metric.unit
     codes.pop(f"{CODES}:rate", None)  # all test images say it better
+    terms = {name: (labels[name], " or ".join(filter(None, units[name]))) for name in labels}
     return terms | codes
 
 

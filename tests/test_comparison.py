@@ -81,6 +81,16 @@ def test_quantities_are_those_of_all_runs_with_label_and_unit(make):
     assert known["rate"] == ("rate R", fakes.NATS)
 
 
+def test_images_and_points_on_one_axis_are_both_named(make):
+    points = make(VAE())
+    about = fakes.about()
+    about["quantities"]["rate"]["unit"] = "nats per point"
+    points.event("started", 0, about=about)
+    known = comparison.quantities(comparison.entries([make(VAE()), points]))
+    assert known["rate"] == ("rate R", "nats per image or nats per point")
+    assert known["distortion"] == ("distortion D", fakes.NATS)
+
+
 @pytest.mark.parametrize(("clock", "factor"), [("step", 1), ("epoch", 1 / 10), ("seconds", 1 / 7)])
 def test_curves_are_what_was_logged(make, clock, factor):
     compared = comparison.entries([make(VAE(), 2.0), make(InfoVAE(), 3.0)])
