@@ -16,6 +16,7 @@ STATIC = {
 }
 ENTRY = "entry.js"  # made here, beside the others
 IMPORT = re.compile(r'^(?:import|export) [^";]* from "(\.{1,2}/[^"]+)";$', re.M)
+SHEET = re.compile(r'"((?:\.\./\w+/)?\w+\.css)"')
 MEDIA = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
 
 
@@ -39,15 +40,34 @@ def _version(second: int) -> str:
 
 def module(component: str) -> str:
     """The address of a component's entry."""
-    return f"/api/static/{assets_version()}/{component}/{ENTRY}"
+    return address(STATIC[component] / ENTRY)
 
 
 def modules(component: str) -> list[str]:
     """The addresses of a component's entry and of all that it names."""
-    above = module(component).removesuffix(f"{component}/{ENTRY}")
-    others = needed(STATIC[component] / "main.js")
-    named = [f"{path.parent.parent.name}/{path.name}" for path in others]
-    return [above + name for name in (f"{component}/{ENTRY}", f"{component}/main.js", *named)]
+    paths = [STATIC[component] / ENTRY, *scripts(component)]
+    return [address(path) for path in paths]
+
+
+def sheets(component: str) -> list[str]:
+    """The addresses of the style sheets that a component's modules fetch."""
+    found = [
+        served(path, name if name.startswith(".") else f"./{name}")
+        for path in scripts(component)
+        for name in SHEET.findall(path.read_text(encoding="utf-8"))
+    ]
+    return [address(path) for path in found]
+
+
+def scripts(component: str) -> list[Path]:
+    """All modules of a component."""
+    main = STATIC[component] / "main.js"
+    return [main, *needed(main)]
+
+
+def address(path: Path) -> str:
+    """Where a file is served."""
+    return f"/api/static/{assets_version()}/{path.parent.parent.name}/{path.name}"
 
 
 @lru_cache(maxsize=256)

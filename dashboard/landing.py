@@ -48,12 +48,15 @@ def document(version: str, first: bool, viewer: bool) -> str:
         widgets, components = (*widgets, *CHOSEN[0], FORMULAS), (*components, *CHOSEN[1])
     needed = [f"./{name}" for name in chunks(static / "manifest.json", widgets)]
     needed += [address for name in components for address in assets.modules(name)]
-    links = [
-        f'<link rel="modulepreload" crossorigin fetchpriority="low" href="{address}">'
-        for address in dict.fromkeys(needed)
-        if address not in text
-    ]
-    return text.replace(END, "\n".join([*links, END]), 1)
+    sheets = [address for name in components for address in assets.sheets(name)]
+    links = [link("modulepreload", address) for address in needed if address not in text]
+    links += [link('preload" as="fetch', address) for address in sheets]
+    return text.replace(END, "\n".join([*dict.fromkeys(links), END]), 1)
+
+
+def link(kind: str, address: str) -> str:
+    """Ask a browser for a file that it will need."""
+    return f'<link rel="{kind}" crossorigin fetchpriority="low" href="{address}">'
 
 
 def chunks(manifest: Path, names: tuple[str, ...]) -> list[str]:

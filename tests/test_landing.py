@@ -10,7 +10,7 @@ from streamlit.file_util import get_static_dir
 from dashboard import assets, landing
 
 STATIC = Path(get_static_dir())
-ADDED = re.compile(r'<link rel="modulepreload" crossorigin fetchpriority="low" href="([^"]+)">')
+ADDED = re.compile(r'<link rel="[^>]+" crossorigin fetchpriority="low" href="([^"]+)">')
 MANIFEST = {
     "a.tsx": {"name": "A", "file": "a.js", "isDynamicEntry": True, "imports": ["_b.js", "x.css"]},
     "_b.js": {"name": "b", "file": "b.js", "imports": ["_c.js", "a.tsx"]},
@@ -59,6 +59,7 @@ def test_all_that_the_first_page_names_is_there(viewer):
         else:
             *_, component, name = address.split("/")
             assert assets.packed(version, component, name), address
+    assert {Path(address).suffix for address in addresses} == {".js", ".css"}
 
 
 def test_streamlit_has_a_script_of_each_name():
@@ -71,3 +72,12 @@ def test_other_pages_and_viewers_load_no_more_than_they_show():
     whole = set(ADDED.findall(landing.document(version, True, False)))
     assert set(ADDED.findall(landing.document(version, True, True))) < whole
     assert not ADDED.findall(landing.document(version, False, False))
+
+
+def test_sheets_are_all_that_a_component_has_and_those_of_the_live_view():
+    for component, folder in assets.STATIC.items():
+        own = {sheet.name for sheet in folder.glob("*.css")}
+        named = {tuple(sheet.split("/")[-2:]) for sheet in assets.sheets(component)}
+        assert {name for origin, name in named if origin == component} == own
+        assert {origin for origin, _ in named} <= {component, "live"}
+        assert all((assets.STATIC[origin] / name).is_file() for origin, name in named)
