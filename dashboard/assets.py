@@ -78,8 +78,8 @@ def packed(version: str, component: str, name: str) -> bytes:
     """
     if name == ENTRY and component in STATIC:
         return gzip.compress(entry(component).encode(), 6)
-    files = {(path.parent, path.name): path for path in assets()}
-    return gzip.compress(files[STATIC[component], name].read_bytes(), 6)
+    files = {path.name: path for path in STATIC[component].iterdir() if path.suffix in MEDIA}
+    return gzip.compress(files[name].read_bytes(), 6)
 
 
 def entry(component: str) -> str:
