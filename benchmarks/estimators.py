@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from infovae_core import worker
+from infovae_core import startup
 
 STEPS = ("surgery", "mutual_information", "mmd2", "ksd2", "log_det_cov")
 
@@ -25,7 +25,7 @@ def peak() -> float:
 
 def measure(step: str, n: int, d: int) -> tuple[float, float]:
     """Seconds and MiB of one estimate from n codes of d units in single precision."""
-    worker.load_torch()
+    startup.load_torch()
     import torch
 
     from infovae_core import estimators

@@ -48,7 +48,7 @@ from torch.nn import functional as F
 
 from benchmarks import peers
 from benchmarks.machine import machine
-from infovae_core import data, pulse, runs, stepper, training, worker
+from infovae_core import data, pulse, runs, startup, stepper, training, worker
 from infovae_core.config import RunConfig
 from infovae_core.data import Dataset, Split
 from infovae_core.precision import allow_tf32
@@ -81,7 +81,7 @@ def case(model: str, objective: dict, batch: int | None, device: str = "cpu") ->
         return Case(config, data.load(config.data, device), 1)
     images = {"mlp": (20_000, 2_000), "cnn": (5_000, 500)}[model]
     made = grey_images(*images, device=device)
-    return Case(config, made, worker.threads(), torch.get_num_threads())
+    return Case(config, made, startup.threads(), torch.get_num_threads())
 
 
 def grey_images(

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from dashboard.limits import Cache, Gate
-from infovae_core import dispatch
+from infovae_core import startup
 from infovae_core.runs import Run, RunError
 
 IDLE = 120.0  # seconds without a question after which the process goes
@@ -69,7 +69,7 @@ class Service:
                 [sys.executable, "-P", "-m", "infovae_core.decoding"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env=dispatch.environment(),
+                env=startup.environment(),
             )
         process = self._process
         watch = threading.Timer(PATIENCE, process.kill)

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from dashboard import access, state, words
 from dashboard.decoding import SERVICE
 from dashboard.limits import Busy, Cache, Gate
-from infovae_core import dispatch, knobs
+from infovae_core import knobs, startup
 from infovae_core.runs import Run, RunError
 
 PATIENCE = 300  # seconds that ONNX may take
@@ -118,7 +118,7 @@ def _made(run: Run, folder: str) -> tuple[bytes, list[str]]:
         [*command, "--to", "onnx", "--out", folder],
         capture_output=True,
         text=True,
-        env=dispatch.environment(),
+        env=startup.environment(),
         timeout=PATIENCE,
         check=False,
     )

@@ -24,6 +24,7 @@ from infovae_core import (
     presets,
     results,
     runs,
+    startup,
     worker,
 )
 from infovae_core.dispatch import Claim
@@ -82,7 +83,7 @@ def train_here(run: Run) -> int:
         with dispatch.reserve(run) as writer:
             dispatch.enqueue(run)
             tell(f"run {run.id}: {setting(run, 'objective')} on {setting(run, 'data')}")
-            worker.load_torch()
+            startup.load_torch()
             claim = wait_for_turn(run, writer)
             if claim is not None:
                 with claim, closing(Bar() if sys.stderr.isatty() else Lines()) as watch:

@@ -22,18 +22,16 @@ import os
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from functools import cache
 from itertools import count
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from infovae_core import metrics
+from infovae_core import metrics, startup
 from infovae_core.runs import (
     ACTIVE,
     HIDDEN,
@@ -46,8 +44,6 @@ from infovae_core.runs import (
 )
 
 KEEP = 600.0  # seconds that a worker waits after the last call of `ensure`
-COMPILED = "TORCHINDUCTOR_CACHE_DIR"
-PACKAGE = Path(__file__).parent
 
 _children: list[subprocess.Popen] = []  # kept to be reaped
 
@@ -264,7 +260,7 @@ def spawn(root: Path) -> None:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            env=environment(),
+            env=startup.environment(),
             start_new_session=True,
         )
     _children.append(child)
@@ -273,35 +269,6 @@ def spawn(root: Path) -> None:
 def _reap() -> None:
     """Let go of the workers that have ended."""
     _children[:] = [child for child in _children if child.poll() is None]
-
-
-def environment() -> dict[str, str]:
-    """The environment of a process of ours, wherever this one was started."""
-    path = [str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return unless_set() | os.environ | {"PYTHONPATH": os.pathsep.join(path)}
-
-
-def unless_set() -> dict[str, str]:
-    """What the environment must say before torch is loaded, where it says nothing."""
-    passive = {"OMP_WAIT_POLICY": "PASSIVE"}  # it shares the cores with a browser
-    return passive if COMPILED in os.environ else passive | {COMPILED: compiled()}
-
-
-@cache
-def compiled() -> str:
-    """A folder of the user's own for what torch's compiler keeps.
-
-    It trusts what lies there, pickles too, and by itself would keep it where everybody on the
-    machine may have put something: in the folder of temporary files.
-    """
-    try:
-        own = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        folder = Path(own, "infovae-lab", "compiled")
-        folder.mkdir(0o700, parents=True, exist_ok=True)
-        folder.chmod(0o700)
-    except (OSError, RuntimeError):  # no home, or none that can be written
-        return tempfile.mkdtemp(prefix="infovae-lab-")
-    return str(folder)
 
 
 @contextmanager
@@ -334,7 +301,7 @@ def waiting(root: Path) -> Iterator[Path | None]:
 
 def edition() -> int:
     """When the code was last edited; only whether it differs counts, for clocks may be wrong."""
-    return max((path.stat().st_mtime_ns for path in PACKAGE.rglob("*.py")), default=0)
+    return max((path.stat().st_mtime_ns for path in startup.PACKAGE.rglob("*.py")), default=0)
 
 
 def unwanted(root: Path, born: float, code: int) -> bool:

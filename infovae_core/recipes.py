@@ -17,10 +17,10 @@ from infovae_core import options
 from infovae_core.config import RunConfig
 
 WIDTH = 88  # columns of a line of Python
-PYTHON = """from infovae_core import data, training, worker
+PYTHON = """from infovae_core import data, startup, training
 from infovae_core.config import RunConfig
 
-worker.load_torch()  # as a worker does: denormal numbers, threads and TF32 decide about bits
+startup.load_torch()  # as a worker does: denormal numbers, threads and TF32 decide about bits
 config = RunConfig.model_validate(
 {config}
 )

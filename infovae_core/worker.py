@@ -20,7 +20,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from infovae_core import archive, dispatch, store
+from infovae_core import archive, dispatch, startup, store
 from infovae_core.config import RunConfig
 from infovae_core.dispatch import Claim, ensure, idle, launch, launch_evaluation
 from infovae_core.errors import explain
@@ -44,7 +44,6 @@ __all__ = [
     "idle",
     "launch",
     "launch_evaluation",
-    "load_torch",
     "serve",
     "work",
 ]
@@ -130,7 +129,7 @@ def work(run: Run, watch: Watch = lambda report, plan: None, heard: Progress = s
 
 def train(run: Run, pulse: Pulse, watch: Watch, heard: Progress) -> str:
     """Train `run` and record it; give how it ended where it did not fail. Raises: Ended."""
-    load_torch()
+    startup.load_torch()
     from infovae_core import checkpoints, training
 
     config = RunConfig.model_validate(run.config)
@@ -192,7 +191,7 @@ def evaluate(run: Run, seen: Seen = lambda name, estimate, share: None) -> str:
     """
     try:
         with Evaluation(run, partial(dispatch.relieve, run.root, device_of)) as evaluation:
-            load_torch()
+            startup.load_torch()
             evaluation.measure(seen)
     except (Cancelled, KeyboardInterrupt):
         run.end_evaluation()
@@ -210,7 +209,7 @@ def investigate(run: Run, pulse: Pulse) -> str:
 
     One that was broken off begins again: it repeats itself bit for bit, and what is written stays.
     """
-    load_torch()
+    startup.load_torch()
     import torch
 
     from infovae_core import information, training
@@ -264,41 +263,9 @@ def obeying(run: Run) -> Iterator[Callable[[], str | None]]:
             signal.signal(number, handler)
 
 
-def load_torch() -> None:
-    """Load torch, with what must be said to it before anything else.
-
-    Threads that spin while they wait starve the server and the browser beside them, and so do as
-    many as the machine has, which then wait for each other: of its hardware threads one is left to
-    them, unless OMP_NUM_THREADS says how many. What torch's compiler keeps must lie where nobody
-    else puts anything; denormal numbers, which weights and moments fill with in time, cost a factor
-    of two. A GPU may round to TF32 in the steps that ask for it, and in nothing that is measured.
-    """
-    for name, value in dispatch.unless_set().items():
-        os.environ.setdefault(name, value)
-    import torch
-
-    from infovae_core.precision import allow_tf32
-
-    torch.set_flush_denormal(True)
-    torch.set_num_threads(threads())
-    allow_tf32(False, False)
-
-
-def threads() -> int:
-    """How many a training takes: see `load_torch`."""
-    import torch
-
-    taken = torch.get_num_threads()
-    if "OMP_NUM_THREADS" in os.environ:
-        return taken
-    with suppress(AttributeError):  # where systems cannot say which processors it may have
-        return max(1, min(taken, len(os.sched_getaffinity(0)) - 1))
-    return max(1, min(taken, (os.cpu_count() or 1) - 1))
-
-
 def warm_up(root: Path) -> None:
     """Load all that a run needs and, unless one waits already, do once what it will do."""
-    load_torch()
+    startup.load_torch()
     from infovae_core import checkpoints, data, decoding, snapshots, training
 
     if tickets(root):

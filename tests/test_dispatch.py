@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from infovae_core import dispatch, runs
+from infovae_core import dispatch, runs, startup
 from infovae_core.runs import RunError
 
 
@@ -275,7 +275,7 @@ def test_a_busy_worker_calls_another_where_there_is_room(tmp_path, spawned):
 
 
 def test_a_worker_goes_when_nobody_asks_or_its_code_is_another(tmp_path, spawned, monkeypatch):
-    monkeypatch.setattr(dispatch, "PACKAGE", tmp_path)
+    monkeypatch.setattr(startup, "PACKAGE", tmp_path)
     source, now = tmp_path / "model.py", time.time()
     source.touch()
     code = dispatch.edition()
@@ -294,18 +294,18 @@ def test_a_worker_goes_when_nobody_asks_or_its_code_is_another(tmp_path, spawned
 
 def test_what_the_compiler_keeps_lies_where_nobody_else_writes(tmp_path, monkeypatch):
     """torch opens the pickles in it, and would put it into the folder of temporary files."""
-    monkeypatch.delenv(dispatch.COMPILED, raising=False)
+    monkeypatch.delenv(startup.COMPILED, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    dispatch.compiled.cache_clear()
-    folder = Path(dispatch.environment()[dispatch.COMPILED])
+    startup.compiled.cache_clear()
+    folder = Path(startup.environment()[startup.COMPILED])
     assert folder.is_relative_to(tmp_path)
     assert folder.stat().st_mode & 0o777 == 0o700
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    dispatch.compiled.cache_clear()
-    other = Path(dispatch.environment()[dispatch.COMPILED])
+    startup.compiled.cache_clear()
+    other = Path(startup.environment()[startup.COMPILED])
     assert other.stat().st_mode & 0o777 == 0o700
     other.rmdir()
-    monkeypatch.setenv(dispatch.COMPILED, "elsewhere")
-    assert dispatch.environment()[dispatch.COMPILED] == "elsewhere"
-    dispatch.compiled.cache_clear()
+    monkeypatch.setenv(startup.COMPILED, "elsewhere")
+    assert startup.environment()[startup.COMPILED] == "elsewhere"
+    startup.compiled.cache_clear()

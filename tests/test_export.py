@@ -227,7 +227,7 @@ def test_what_is_copied_says_the_whole_config(settings, tmp_path):
         said = options.parse(shlex.split(text)[3:]).values
     assert said == config
     names = {}
-    script = recipes.python(config).split("images =")[0].replace("worker.load_torch()", "")
+    script = recipes.python(config).split("images =")[0].replace("startup.load_torch()", "")
     exec(script, names)
     assert names["config"] == config
 

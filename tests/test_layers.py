@@ -33,7 +33,7 @@ LIGHT = (  # what the web server and the shell need first
     *("fits", "store", "files", "own", "downloads", "sprites", "toys"),
     *("studies", "archive", "evaluation", "results", "decoders", "aggregate"),
     *("choices", "colours", "drawings", "recipes", "report", "export"),
-    *("dispatch", "options", "worker", "__main__"),
+    *("dispatch", "options", "startup", "worker", "__main__"),
 )
 HEAVY = "torch torch.distributions torch.optim torch.nn.functional jaxtyping sklearn"
 # Loads what is heavy once, then imports each module in a process of its own.

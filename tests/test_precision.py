@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 import torch
 
-from infovae_core import checkpoints, stepper, training, worker
+from infovae_core import checkpoints, startup, stepper, training
 from infovae_core.config import RunConfig
 from infovae_core.data import Dataset, Split
 from infovae_core.precision import allow_tf32, computing, tf32_backends
@@ -142,7 +142,7 @@ def test_tf32_holds_in_the_steps_alone(flags, monkeypatch):
     monkeypatch.setattr(stepper, "computing", lambda precision, device: computing(precision, CUDA))
     monkeypatch.setattr(stepper, "train_step", lambda *a: seen.append(flags()) or step(*a))
     try:
-        worker.load_torch()
+        startup.load_torch()
     finally:
         torch.set_flush_denormal(False)
     reports = [(report, flags()) for report in training.train(settings, data)]

@@ -3,7 +3,7 @@ import functools
 import pytest
 import torch
 
-from infovae_core import checkpoints, products, stepper, training, worker
+from infovae_core import checkpoints, products, startup, stepper, training
 from infovae_core.tape import Tape
 from tests.test_tape import dataset, settings_of, weights
 
@@ -109,7 +109,7 @@ def test_a_thread_is_left_to_others_unless_the_user_says_otherwise(said, threads
         monkeypatch.setenv("OMP_NUM_THREADS", said)
     try:
         torch.set_num_threads(4)
-        worker.load_torch()
+        startup.load_torch()
         assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from infovae_core import dispatch, recorder, runs, worker
+from infovae_core import dispatch, recorder, runs, startup, worker
 from infovae_core.config import RunConfig
 from infovae_core.runs import Run
 
@@ -108,7 +108,7 @@ def reference(root: Path, config: RunConfig, often: bool) -> Reference:
 
 def warm_up() -> None:
     """Load all that the processes need which are forked from here, a first step included."""
-    worker.load_torch()
+    startup.load_torch()
     import torch
 
     torch.set_num_threads(1)  # before anything runs in parallel, for the process forks
