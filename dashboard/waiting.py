@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from dashboard import words
@@ -18,10 +18,10 @@ def waits_for(run: runs.Run, task: str) -> str:
 
     That is the run which is worked on, and how many stand before it in the queue.
     """
-    queue = [(runs.holder(ticket), runs.task_of(ticket)) for ticket in runs.tickets(run.root)]
-    before = queue.index((run, task)) if (run, task) in queue else 0
-    others = (other for other in runs.list_runs(run.root) if other != run)
-    names = [words.short(name_of(other), LENGTH) for other in _at_work(others)][:1]
+    mine, queue = runs.ticket_of(run.path, task), runs.tickets(run.root)
+    before = queue.index(mine) if mine in queue else 0
+    others = (other for other in _at_work(run.root, int(time.monotonic())) if other != run)
+    names = [words.short(name_of(other), LENGTH) for other in others][:1]
     if before:
         names.append(f"{before} more" if names else f"{before} before it")
     return f"waits for {' and '.join(names)}" if names else "waits for a worker to start"
@@ -38,13 +38,22 @@ def name_of(run: runs.Run) -> str:
     return run.id
 
 
-def _at_work(others: Iterable[runs.Run]) -> Iterable[runs.Run]:
-    """Those that are trained or evaluated; what has long been silent is not read."""
-    for run in others:
-        if time.time() - max(map(_written, _records(run))) < runs.SILENCE and (
-            run.state == "running" or (run.evaluating or {}).get("state") == "running"
-        ):
-            yield run
+@lru_cache(maxsize=1)
+def _at_work(root: Path, second: int) -> list[runs.Run]:
+    """Those that are trained or evaluated; what has long been silent is not read.
+
+    Looked at once a second: whoever waits asks, and many may.
+    """
+    heard = (
+        run
+        for run in runs.list_runs(root)
+        if time.time() - max(map(_written, _records(run))) < runs.SILENCE
+    )
+    return [run for run in heard if _works(run)]
+
+
+def _works(run: runs.Run) -> bool:
+    return run.state == "running" or (run.evaluating or {}).get("state") == "running"
 
 
 def _records(run: runs.Run) -> tuple[Path, Path]:

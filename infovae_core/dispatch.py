@@ -26,6 +26,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import count
 from pathlib import Path
 
@@ -155,11 +156,13 @@ def claim(root: Path, device_of: Callable[[Run], str], own: FileLock | None = No
         for ticket in tickets(root):
             run, task = holder(ticket), task_of(ticket)
             try:
+                device = _device(ticket, device_of)
+                if device in busy:  # hundreds may wait for it
+                    continue
                 if not run.path.is_dir() or (task == "train" and run.state == "running"):
                     ticket.unlink(missing_ok=True)
                     continue
-                device = device_of(run)
-                claimed = None if device in busy else _take(run, task, device, own)
+                claimed = _take(run, task, device, own)
             except RunError as error:
                 run.end_evaluation(str(error))
                 ticket.unlink(missing_ok=True)
@@ -173,6 +176,12 @@ def claim(root: Path, device_of: Callable[[Run], str], own: FileLock | None = No
                 return claimed
             busy.add(device)
     return None
+
+
+@lru_cache(maxsize=4096)
+def _device(ticket: Path, device_of: Callable[[Run], str]) -> str:
+    """The device that a run asks for: whoever waits looks at all tickets again and again."""
+    return device_of(holder(ticket))
 
 
 def _take(run: Run, task: str, device: str, own: FileLock | None) -> Claim | None:
@@ -226,8 +235,8 @@ def reserve(run: Run) -> Iterator[FileLock]:
 
 def relieve(root: Path, device_of: Callable[[Run], str]) -> None:
     """Start another worker where a queued run has a free slot and the one at work is busy."""
-    for ticket in tickets(root):
-        slot = _free_slot(root, device_of(holder(ticket)))
+    for device in dict.fromkeys(_device(ticket, device_of) for ticket in tickets(root)):
+        slot = _free_slot(root, device)
         if slot is not None:
             slot.release()
             if not _held(_hidden(root) / "idle.lock"):

@@ -78,13 +78,13 @@ class Summary:
 
 def summaries(root: Path) -> list[Summary]:
     """All runs in `root`, newest first; what has not changed is not read again."""
-    waiting = {runs.holder(ticket).id for ticket in runs.tickets(root)}
+    waiting = runs.waiting(root, "train")  # once for all, for hundreds may wait
     return [_summary(run, run.id in waiting) for run in runs.list_runs(root)]
 
 
 def summary(run: runs.Run) -> Summary:
     """One line of the list."""
-    return _summary(run, waits=True)
+    return _summary(run, run.ticket is not None)
 
 
 def rows(run: runs.Run) -> Sequence[Mapping[str, Any]]:
@@ -108,9 +108,10 @@ def last_test(run: runs.Run) -> Mapping[str, float | None]:
 def _summary(run: runs.Run, waits: bool) -> Summary:
     files = ("config.json", "status.json", "requests/label")
     stored = _stored(run, tuple(_stamp(run, name) for name in files))
-    if stored.state in runs.STATES and stored.state not in runs.ACTIVE and not waits:
-        return stored
-    return replace(stored, state=run.state)  # whether it lives is not written in the files
+    state = run.state_by(waits, stored.status)  # whether it lives is not written in the files
+    if state == "queued" != stored.status["state"]:
+        state = run.state  # it may have begun since, and ended
+    return stored if state == stored.state else replace(stored, state=state)
 
 
 @functools.lru_cache(maxsize=4096)

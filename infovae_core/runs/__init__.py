@@ -22,7 +22,7 @@ from infovae_core.runs.evaluated import EVALUATION, MEASURED
 from infovae_core.runs.files import Tail
 from infovae_core.runs.life import SILENCE, alive
 from infovae_core.runs.listing import ID, create, default_root, find, holder, list_runs
-from infovae_core.runs.queue import HIDDEN, TASKS, place_of, task_of, tickets
+from infovae_core.runs.queue import HIDDEN, TASKS, place_of, task_of, ticket_of, tickets, waiting
 from infovae_core.runs.run import ACTIVE, BLANK, RESUMABLE, STATES, Run
 
 __all__ = [
@@ -49,5 +49,7 @@ __all__ = [
     "list_runs",
     "place_of",
     "task_of",
+    "ticket_of",
     "tickets",
+    "waiting",
 ]

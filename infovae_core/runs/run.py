@@ -8,6 +8,7 @@ import secrets
 import shutil
 import time
 import traceback
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,10 @@ class Run(Drawn, Evaluated):
         without either was interrupted, or withdrawn by a request before any worker took it.
         """
         waits = self.ticket is not None  # first, for it goes once the status says running
-        status = self.status
+        return self.state_by(waits, self.status)
+
+    def state_by(self, waits: bool, status: Mapping[str, Any]) -> str:
+        """The state by a status that was read after it was seen whether the run waits."""
         if status["state"] == "running" and lives(status):
             return "running"
         if waits:
