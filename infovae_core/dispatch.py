@@ -156,10 +156,10 @@ def claim(root: Path, device_of: Callable[[Run], str], own: FileLock | None = No
         for ticket in tickets(root):
             run, task = holder(ticket), task_of(ticket)
             try:
-                device = _device(ticket, device_of)
-                if device in busy:  # hundreds may wait for it
-                    continue
-                if not run.path.is_dir() or (task == "train" and run.state == "running"):
+                there = run.path.is_dir()
+                if there and (device := _device(ticket, device_of)) in busy:
+                    continue  # for which hundreds may wait
+                if not there or (task == "train" and run.state == "running"):
                     ticket.unlink(missing_ok=True)
                     continue
                 claimed = _take(run, task, device, own)

@@ -115,6 +115,16 @@ def test_a_slot_that_comes_free_meanwhile_does_not_go_to_a_younger_run(tmp_path)
         assert run == older
 
 
+def test_whoever_waits_reads_no_run_behind_the_first_of_a_busy_device(tmp_path, monkeypatch):
+    with dispatch.claim(queued(tmp_path).root, device_of):
+        waiting = [queued(tmp_path) for _ in range(5)]
+        dispatch.claim(tmp_path, device_of)  # what the runs ask for is known from here on
+        read, state = [], runs.Run.state.fget
+        monkeypatch.setattr(runs.Run, "state", property(lambda run: read.append(run) or state(run)))
+        assert dispatch.claim(tmp_path, device_of) is None
+        assert read == waiting[:1]
+
+
 def test_a_run_that_cannot_be_written_does_not_hold_up_the_others(tmp_path):
     broken, good = queued(tmp_path), queued(tmp_path)
     (broken.path / "status.json").unlink()

@@ -77,6 +77,27 @@ def keys(page):
     return {b.key for b in page.button}
 
 
+def test_a_list_of_waiting_runs_reads_the_queue_once(root, monkeypatch):
+    waiting = [made(root, "queued") for _ in range(6)]
+    ended = made(root, "finished")
+    listed = os.listdir
+    looked = []
+    monkeypatch.setattr(os, "listdir", lambda path: looked.append(path) or listed(path))
+    lines = {line.run: line.state for line in state.summaries(root)}
+    assert lines == dict.fromkeys(waiting, "queued") | {ended: "finished"}
+    assert len([path for path in looked if path.name == "queue"]) == 1
+
+
+def test_a_run_that_was_paused_and_waits_again_is_queued_until_it_begins(root):
+    run = made(root, "paused")
+    assert state.summary(run).state == "paused"
+    dispatch.enqueue(run)
+    assert [line.state for line in state.summaries(root)] == ["queued"]
+    assert state.summary(run).state == "queued"
+    run.ticket.unlink()
+    assert [line.state for line in state.summaries(root)] == ["paused"]
+
+
 # Train.
 
 
