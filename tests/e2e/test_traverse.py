@@ -1,6 +1,7 @@
 """Walks through latent space in a real browser, beside what the model says of the same codes."""
 
 import io
+import re
 import shutil
 from itertools import pairwise
 
