@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dashboard import words
 from infovae_core import catalogue, runs
+from infovae_core.runs.life import lives
 
 LENGTH = 48  # characters of a name
 
@@ -20,7 +21,7 @@ def waits_for(run: runs.Run, task: str) -> str:
     """
     mine, queue = runs.ticket_of(run.path, task), runs.tickets(run.root)
     before = queue.index(mine) if mine in queue else 0
-    others = (other for other in _at_work(run.root, int(time.monotonic())) if other != run)
+    others = (other for other in _at_work(run.root, second()) if other != run)
     names = [words.short(name_of(other), LENGTH) for other in others][:1]
     if before:
         names.append(f"{before} more" if names else f"{before} before it")
@@ -38,6 +39,11 @@ def name_of(run: runs.Run) -> str:
     return run.id
 
 
+def second() -> int:
+    """Changes once a second."""
+    return int(time.monotonic())
+
+
 @lru_cache(maxsize=1)
 def _at_work(root: Path, second: int) -> list[runs.Run]:
     """Those that are trained or evaluated; what has long been silent is not read.
@@ -53,7 +59,10 @@ def _at_work(root: Path, second: int) -> list[runs.Run]:
 
 
 def _works(run: runs.Run) -> bool:
-    return run.state == "running" or (run.evaluating or {}).get("state") == "running"
+    """Its process is looked for first: most have none, and the queue may be long."""
+    return (lives(run.status) and run.state == "running") or (
+        lives(run.evaluation_status) and (run.evaluating or {}).get("state") == "running"
+    )
 
 
 def _records(run: runs.Run) -> tuple[Path, Path]:

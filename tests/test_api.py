@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 
 import anyio.from_thread
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from dashboard import api, assets, feed, packing, routing, server
+from dashboard import api, assets, feed, packing, routing, server, waiting
 from infovae_core import archive, dispatch, runs, worker
 from infovae_core.config import RunConfig
 from infovae_core.runs import Run, Tail
@@ -60,11 +61,15 @@ def test_news_says_what_the_run_is_and_how_far(run):
     assert heard["snapshot"] is None
 
 
-def test_who_waits_hears_of_the_run_that_is_trained_by_its_label_or_its_settings(run, root):
+def test_who_waits_hears_of_the_run_that_is_trained_by_its_label_or_its_settings(
+    run, root, monkeypatch
+):
+    seconds = count()  # looked at once in each
+    monkeypatch.setattr(waiting, "second", lambda: next(seconds))
     fakes.progress(run, 40)
     first, second = (runs.create(root, RunConfig()) for _ in range(2))
-    for waiting in (first, second):
-        dispatch.enqueue(waiting)
+    for each in (first, second):
+        dispatch.enqueue(each)
     called = "InfoVAE α 0.8, λ 5 · Digits"
     assert news(first).json["waits"] == f"waits for {called}"
     assert news(second).json["waits"] == f"waits for {called} and 1 more"
