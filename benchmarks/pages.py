@@ -2,10 +2,10 @@
 
     python -m benchmarks.pages --runs 10 1500
 
-Fills a folder with as many runs of an hour ago, half of them finished and half waiting, shows it by a dashboard
-for viewers, which starts none of them, and goes through its pages over the websocket as a browser
-does, without drawing. The first round, in which the server reads what it then knows, is not
-counted. Prints a Markdown table of medians.
+Fills a folder with as many runs of an hour ago, half of them finished and half waiting, shows it by
+a dashboard for viewers, which starts none of them, and goes through its pages over the websocket as
+a browser does, without drawing. The first round, in which the server reads what it then knows, is
+not counted. Prints a Markdown table of medians.
 """
 
 import argparse
