@@ -35,7 +35,8 @@ PAINTED = """sign => {
     const roots = [...root.querySelectorAll("*")].map(each => each.shadowRoot).filter(Boolean)
     return root.querySelector(sign) ?? roots.map(find).find(Boolean)
   }
-  window.painted = new Promise(done => {
+  window.painted = new Promise((done, fail) => {
+    setTimeout(() => fail(new Error(`${sign} must be painted within a minute`)), 60_000)
     const look = () => requestAnimationFrame(() => {
       const box = find(document)?.getBoundingClientRect()
       if (box?.width && box.height) requestAnimationFrame(() => done(Date.now() / 1000))

@@ -39,9 +39,8 @@ def viewer() -> bool:
 def check() -> None:
     """Be asked before anything is changed. Raises: RunError where this server only shows."""
     if viewer():
-        from infovae_core.runs import (
-            RunError,  # not above: the server would answer the later for it
-        )
+        # Not above: the server would answer the later for it.
+        from infovae_core.runs import RunError
 
         raise RunError(
             f"{REASON}; ask whoever started it, or start one without --viewer on your own machine"

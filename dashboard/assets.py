@@ -98,17 +98,17 @@ def needed(module: Path) -> list[Path]:
     found, waiting = [], [module]
     while waiting:
         path = waiting.pop()
-        for address in IMPORT.findall(path.read_text(encoding="utf-8")):
-            other = served(path, address)
+        for said in IMPORT.findall(path.read_text(encoding="utf-8")):
+            other = served(path, said)
             if other not in found:
                 found.append(other)
                 waiting.append(other)
     return found
 
 
-def served(path: Path, address: str) -> Path:
+def served(path: Path, said: str) -> Path:
     """The file that a module at `path` means by `./name` or `../component/name`."""
-    *above, name = address.split("/")
+    *above, name = said.split("/")
     return (path.parent if above == ["."] else STATIC[above[-1]]) / name
 
 

@@ -50,13 +50,13 @@ def document(version: str, first: bool, viewer: bool) -> str:
     needed += [address for name in components for address in assets.modules(name)]
     sheets = [address for name in components for address in assets.sheets(name)]
     links = [link("modulepreload", address) for address in needed if address not in text]
-    links += [link('preload" as="fetch', address) for address in sheets]
+    links += [link("preload", address, ' as="fetch"') for address in sheets]
     return text.replace(END, "\n".join([*dict.fromkeys(links), END]), 1)
 
 
-def link(kind: str, address: str) -> str:
+def link(kind: str, address: str, more: str = "") -> str:
     """Ask a browser for a file that it will need."""
-    return f'<link rel="{kind}" crossorigin fetchpriority="low" href="{address}">'
+    return f'<link rel="{kind}"{more} crossorigin fetchpriority="low" href="{address}">'
 
 
 def chunks(manifest: Path, names: tuple[str, ...]) -> list[str]:

@@ -1,6 +1,6 @@
 """What the web server does besides answering: it loads what pages need and keeps a warm worker.
 
-Loads neither by itself, for it answers the sooner.
+Importing this loads nothing of the core, so that the server answers the sooner.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import logging
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -17,7 +18,7 @@ import anyio
 from dashboard import access, warm
 
 SOON = 0.2  # seconds, in which a browser asks for most of Streamlit's scripts
-EVERY = 10.0
+EVERY = 10.0  # seconds
 FIRST = 4.0  # seconds, in which a page loads: beside it, loading torch slows both
 INTERNET = (socket.AF_INET, socket.AF_INET6)
 
@@ -37,9 +38,8 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
             tasks.start_soon(keep_worker)
         yield
         tasks.cancel_scope.cancel()
-    from dashboard.decoding import SERVICE
-
-    SERVICE.stop()
+    if decoding := sys.modules.get("dashboard.decoding"):
+        decoding.SERVICE.stop()
 
 
 def answer_at_once() -> None:
@@ -59,7 +59,10 @@ def answer_at_once() -> None:
 async def prepare() -> None:
     """Load what the first page needs, which would load it too, and later."""
     await anyio.sleep(SOON)
-    await anyio.to_thread.run_sync(warm.load)
+    try:
+        await anyio.to_thread.run_sync(warm.load)
+    except Exception:  # the page will show it
+        logger.exception("what pages need could not be loaded")
 
 
 async def keep_worker() -> None:
@@ -68,10 +71,11 @@ async def keep_worker() -> None:
     Pressing Train does not wait for that.
     """
     await anyio.sleep(FIRST)
-    from infovae_core import runs, worker
-
     while True:
         try:
+            await anyio.to_thread.run_sync(warm.load)  # not by the thread that answers everybody
+            from infovae_core import runs, worker
+
             await anyio.to_thread.run_sync(worker.ensure, runs.default_root())
         except Exception:  # a full disk, say; the dashboard is of use without a worker
             logger.exception("no worker could be started; trying again in %g s", EVERY)

@@ -44,7 +44,7 @@ def second() -> int:
     return int(time.monotonic())
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=4)  # a folder may be called by more than one name
 def _at_work(root: Path, second: int) -> list[runs.Run]:
     """Those that are trained or evaluated; what has long been silent is not read.
 

@@ -178,10 +178,23 @@ def claim(root: Path, device_of: Callable[[Run], str], own: FileLock | None = No
     return None
 
 
-@lru_cache(maxsize=4096)
 def _device(ticket: Path, device_of: Callable[[Run], str]) -> str:
-    """The device that a run asks for: whoever waits looks at all tickets again and again."""
-    return device_of(holder(ticket))
+    """The device that a run asks for."""
+    try:
+        return _device_kept(ticket, device_of)
+    except RunError:  # what cannot be read now may be later
+        return device_of(holder(ticket))
+
+
+@lru_cache(maxsize=1 << 16)
+def _device_kept(ticket: Path, device_of: Callable[[Run], str]) -> str:
+    """The same, kept: whoever waits looks at all tickets again and again.
+
+    Raises: RunError where the run's config cannot be read.
+    """
+    run = holder(ticket)
+    _ = run.config
+    return device_of(run)
 
 
 def _take(run: Run, task: str, device: str, own: FileLock | None) -> Claim | None:
@@ -235,8 +248,11 @@ def reserve(run: Run) -> Iterator[FileLock]:
 
 def relieve(root: Path, device_of: Callable[[Run], str]) -> None:
     """Start another worker where a queued run has a free slot and the one at work is busy."""
-    for device in dict.fromkeys(_device(ticket, device_of) for ticket in tickets(root)):
-        slot = _free_slot(root, device)
+    tried: set[str] = set()
+    for ticket in tickets(root):
+        device = _device(ticket, device_of)
+        slot = None if device in tried else _free_slot(root, device)
+        tried.add(device)
         if slot is not None:
             slot.release()
             if not _held(_hidden(root) / "idle.lock"):

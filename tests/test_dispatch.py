@@ -125,6 +125,23 @@ def test_whoever_waits_reads_no_run_behind_the_first_of_a_busy_device(tmp_path, 
         assert read == waiting[:1]
 
 
+def test_a_device_is_asked_for_again_where_the_config_could_not_be_read(tmp_path):
+    training, run = queued(tmp_path), queued(tmp_path)
+    config = run.path / "config.json"
+    whole = config.read_bytes()
+
+    def by_config(asking):
+        return "cuda:0" if asking == run and config.read_bytes() else "cpu:0"
+
+    with dispatch.claim(tmp_path, by_config) as claimed:
+        assert claimed == training
+        config.write_bytes(b"")
+        assert dispatch.claim(tmp_path, by_config) is None  # it seems to wait for the same device
+        config.write_bytes(whole)
+        with dispatch.claim(tmp_path, by_config) as claimed:
+            assert claimed == run
+
+
 def test_a_run_that_cannot_be_written_does_not_hold_up_the_others(tmp_path):
     broken, good = queued(tmp_path), queued(tmp_path)
     (broken.path / "status.json").unlink()

@@ -77,15 +77,24 @@ def keys(page):
     return {b.key for b in page.button}
 
 
-def test_a_list_of_waiting_runs_reads_the_queue_once(root, monkeypatch):
+def test_a_list_of_waiting_runs_reads_the_queue_as_often_as_one_of_none(root, monkeypatch):
     waiting = [made(root, "queued") for _ in range(6)]
+    resumed = [made(root, "paused") for _ in range(3)]
+    for run in resumed:
+        dispatch.enqueue(run)
     ended = made(root, "finished")
     listed = os.listdir
     looked = []
     monkeypatch.setattr(os, "listdir", lambda path: looked.append(path) or listed(path))
     lines = {line.run: line.state for line in state.summaries(root)}
-    assert lines == dict.fromkeys(waiting, "queued") | {ended: "finished"}
-    assert len([path for path in looked if path.name == "queue"]) == 1
+    assert lines == dict.fromkeys(waiting + resumed, "queued") | {ended: "finished"}
+    assert len([path for path in looked if path.name == "queue"]) == 2  # before the runs and after
+
+
+def test_a_run_that_is_queued_while_the_list_is_read_is_queued(root, monkeypatch):
+    run, listed = made(root, "paused"), runs.list_runs
+    monkeypatch.setattr(runs, "list_runs", lambda root: [dispatch.enqueue(run), *listed(root)][1:])
+    assert [line.state for line in state.summaries(root)] == ["queued"]
 
 
 def test_a_run_that_was_paused_and_waits_again_is_queued_until_it_begins(root):

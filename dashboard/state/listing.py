@@ -79,7 +79,9 @@ class Summary:
 def summaries(root: Path) -> list[Summary]:
     """All runs in `root`, newest first; what has not changed is not read again."""
     waiting = runs.waiting(root, "train")  # once for all, for hundreds may wait
-    return [_summary(run, run.id in waiting) for run in runs.list_runs(root)]
+    lines = [_summary(run, run.id in waiting) for run in runs.list_runs(root)]
+    moved = waiting ^ runs.waiting(root, "train")  # some have come, and some begun, meanwhile
+    return [replace(line, state=line.run.state) if line.run.id in moved else line for line in lines]
 
 
 def summary(run: runs.Run) -> Summary:
@@ -109,8 +111,6 @@ def _summary(run: runs.Run, waits: bool) -> Summary:
     files = ("config.json", "status.json", "requests/label")
     stored = _stored(run, tuple(_stamp(run, name) for name in files))
     state = run.state_by(waits, stored.status)  # whether it lives is not written in the files
-    if state == "queued" != stored.status["state"]:
-        state = run.state  # it may have begun since, and ended
     return stored if state == stored.state else replace(stored, state=state)
 
 
